@@ -1,0 +1,82 @@
+"""The paper's numbers and ours, read from paper.toml: each with its section or with our reason."""
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent
+
+DATASETS = ("ava-large", "ava-small", "cuhkpq-large", "cuhkpq-small", "demo")
+NETWORKS = ("alexnet", "vgg16")
+VIEWS = ("global", "local")
+LAST_LAYER = "fc8_aesthetics"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One number or choice: stated by the paper (`source`, its section) or open there (`assumption`, our reason)."""
+
+    name: str
+    value: Any
+    source: str | None
+    assumption: str | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table; `network` and `view` are None for a method that the paper cites, `accuracy` (%) for the demo."""
+
+    label: str
+    network: str | None = None
+    view: str | None = None
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of accuracies in the paper's form; `source` is None for the demo's own."""
+
+    name: str
+    title: str
+    dataset: str
+    rows: tuple[Row, ...]
+    source: str | None = None
+
+
+@cache
+def statements() -> dict[str, Statement]:
+    """All statements by dotted name, e.g. 'finetuning.batch_size.alexnet', in the order of paper.toml."""
+    return {statement.name: statement for statement in _statements(_toml(), "")}
+
+
+def stated(name: str) -> Any:
+    """The value of one statement, e.g. stated('finetuning.max_iter')."""
+    return statements()[name].value
+
+
+@cache
+def tables() -> dict[str, Table]:
+    """The tables by name: I, II, III, IV and demo."""
+    return {
+        name: Table(name=name, **{**fields, "rows": tuple(Row(**row) for row in fields["rows"])})
+        for name, fields in _toml()["tables"].items()
+    }
+
+
+@cache
+def _toml() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "paper.toml").read_text(encoding="utf-8"))
+
+
+def _statements(section: dict[str, Any], prefix: str) -> Iterator[Statement]:
+    for key, entry in section.items():
+        name = prefix + key
+        if not isinstance(entry, dict) or name == "tables":
+            continue
+        if "value" in entry:
+            yield Statement(name, entry["value"], entry.get("source"), entry.get("assumption"))
+        else:
+            yield from _statements(entry, name + ".")
