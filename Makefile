@@ -1,0 +1,66 @@
+# The verbs that people type. Each is a line or two over the command lines below it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON := .venv/bin/python
+RUN := $(PYTHON) run_experiments.py
+
+AVA_ROOT ?=
+CUHKPQ_ROOT ?=
+EXTRA ?=
+GPU ?= 0
+SEEDS ?= 1
+JOBS ?= $(shell nproc)
+
+# where the runs of the paper's tables are: GPU=0,1 names the GPUs, CPU=1 does without
+DEVICE = $(if $(CPU),--cpu,--gpu $(GPU))
+
+.PHONY: help setup demo test test-caffe models prototxt
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-zA-Z-]+[%I V]*:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
+
+setup: ## .venv with everything, real Caffe included
+	@caffe_build/setup.sh
+
+demo: setup ## the whole path on the embedded dataset, on the CPU, ending in a table
+	@$(PYTHON) -m data_prep demo --out data/demo-photos --jobs $(JOBS)
+	@$(PYTHON) -m data_prep ava --root data/demo-photos/ava --partition large --name demo --allow-bad 2 --jobs $(JOBS)
+	@$(RUN) run --dataset demo --cpu
+	@$(RUN) table demo
+
+test: setup ## every test, and the style of the code
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check -q .
+	@$(PYTHON) -m pytest
+
+test-caffe: setup ## Caffe's own Python tests
+	@$(PYTHON) -m caffe_build.selftest
+
+models: setup ## the two pretrained models into models/, checked
+	@$(RUN) models
+
+prototxt: setup ## write the prototxts and the solvers anew; hand edits are kept (FORCE=1 overwrites them)
+	@$(PYTHON) -m prototxt $(if $(FORCE),--force)
+
+reproduce-table-I: setup ## CUHKPQ (large): CUHKPQ_ROOT=DIR EXTRA=DIR, and GPU=0 or CPU=1, SEEDS="1 2 3"
+	@$(call reproduce,I,cuhkpq-large,cuhkpq,large,$(CUHKPQ_ROOT),$(if $(EXTRA),--extra "$(EXTRA)"))
+
+reproduce-table-II: setup ## CUHKPQ (small): CUHKPQ_ROOT=DIR
+	@$(call reproduce,II,cuhkpq-small,cuhkpq,small,$(CUHKPQ_ROOT),)
+
+reproduce-table-III: setup ## AVA (large): AVA_ROOT=DIR
+	@$(call reproduce,III,ava-large,ava,large,$(AVA_ROOT),)
+
+reproduce-table-IV: setup ## AVA (small): AVA_ROOT=DIR
+	@$(call reproduce,IV,ava-small,ava,small,$(AVA_ROOT),)
+
+# $(call reproduce,table,dataset,reader,partition,root,options): first all that is missing, then the work
+define reproduce
+$(RUN) doctor --dataset $(2) $(if $(5),--photos "$(5)") $(if $(CPU),--cpu)
+if [ -n "$(5)" ]; then $(PYTHON) -m data_prep $(3) --root "$(5)" --partition $(4) $(6) --jobs $(JOBS); fi
+$(RUN) run --dataset $(2) $(DEVICE) --seeds $(SEEDS)
+$(RUN) table $(1)
+endef

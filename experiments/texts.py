@@ -1,0 +1,64 @@
+"""The prototxt and the solver that a run really uses: the repository's, as a person left them, made to run in its folder."""
+
+from pathlib import Path
+
+from caffe.proto import caffe_pb2
+from google.protobuf import text_format
+
+from paper import LAST_LAYER, ROOT
+from user_error import UserError
+
+NEVER = 2_000_000_000  # iterations: Caffe's own test phase is not used
+
+
+def net(path: Path, data: Path) -> caffe_pb2.NetParameter:
+    """The net of `path` with every file it names made absolute: 'data/...' lies in the folder `data`."""
+    param = _parse(path, caffe_pb2.NetParameter())
+    if not any(layer.name == LAST_LAYER for layer in param.layer):
+        raise UserError(f"{path}: no layer is named {LAST_LAYER}; the last layer has to keep that name")
+    for layer in param.layer:
+        if layer.type == "Data":
+            layer.data_param.source = str(_resolve(layer.data_param.source, data))
+        if layer.transform_param.mean_file:
+            layer.transform_param.mean_file = str(_resolve(layer.transform_param.mean_file, data))
+    return param
+
+
+def solver(path: Path, seed: int, snapshot_prefix: str, max_iter: int | None) -> caffe_pb2.SolverParameter:
+    """The solver of `path` for a run of this seed; the driver itself tests and takes the snapshots."""
+    param = _parse(path, caffe_pb2.SolverParameter())
+    if not param.net:
+        raise UserError(f"{path}: the field `net` is missing; the driver knows no other way to name a net")
+    if max_iter is not None:
+        param.max_iter = max_iter
+    param.net = "train_val.prototxt"
+    param.random_seed = seed
+    param.snapshot_prefix = snapshot_prefix
+    param.snapshot = 0
+    param.snapshot_after_train = False
+    param.test_iter[:] = [1]
+    param.test_interval = NEVER
+    param.test_initialization = False
+    return param
+
+
+def intervals(path: Path) -> tuple[int, int]:
+    """How often the solver of `path` wants a test and a snapshot, in iterations; 0 is never."""
+    param = _parse(path, caffe_pb2.SolverParameter())
+    return param.test_interval, param.snapshot
+
+
+def text(param: caffe_pb2.NetParameter | caffe_pb2.SolverParameter) -> str:
+    return text_format.MessageToString(param, as_utf8=True)
+
+
+def _parse(path: Path, message):  # noqa: ANN001, ANN202  the same kind of message comes out
+    try:
+        return text_format.Parse(path.read_text(encoding="utf-8"), message)
+    except text_format.ParseError as error:
+        raise UserError(f"{path}:{error}") from None
+
+
+def _resolve(name: str, data: Path) -> Path:
+    path = Path(name)
+    return data.joinpath(*path.parts[1:]) if path.parts[:1] == ("data",) else ROOT / path

@@ -1,0 +1,70 @@
+"""Which layers start from the pretrained weights, and which anew."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import caffe
+from caffe.proto import caffe_pb2
+
+from paper import LAST_LAYER
+from user_error import UserError
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What becomes of the layers with weights, by name."""
+
+    copied: list[str]
+    new: list[str]  # of the net, not in the file: they start from their fillers
+    ignored: list[str]  # of the file, not in the net
+
+
+def copy_weights(net: caffe.Net, weights: Path) -> Transfer:
+    """Copy the pretrained weights into `net` by layer name; UserError where a shape differs.
+
+    Caffe copies silently: a layer whose name the file lacks keeps its filler (net.cpp, CopyTrainedLayersFrom), and a
+    shape that differs ends the process. So both are looked at first.
+    """
+    source = _shapes(weights)
+    for name in net.params:
+        if name not in source:
+            continue
+        for i, blob in enumerate(net.params[name]):
+            shape = tuple(blob.shape)
+            if i >= len(source[name]) or _significant(source[name][i]) != _significant(shape):
+                raise UserError(
+                    f"layer {name}: blob {i} is {shape} in the net and {source[name][i : i + 1]} in {weights};"
+                    " a layer of another shape needs another name"
+                )
+    net.copy_from(str(weights))
+    return Transfer(
+        copied=[name for name in net.params if name in source],
+        new=[name for name in net.params if name not in source],
+        ignored=[name for name in source if name not in net.params],
+    )
+
+
+def check(transfer: Transfer) -> None:
+    """Raise UserError unless the last layer, and nothing else, starts anew (III-B.2)."""
+    if transfer.new != [LAST_LAYER]:
+        raise UserError(f"the layers {transfer.new} would start anew, not {LAST_LAYER} alone: wrong pretrained model?")
+
+
+def _shapes(weights: Path) -> dict[str, list[tuple[int, ...]]]:
+    """The shapes of the blobs of each layer with weights, by the layer's name."""
+    param = caffe_pb2.NetParameter()
+    param.ParseFromString(weights.read_bytes())
+    layers = [*param.layers, *param.layer]  # files of before 2014-2015 hold `layers`
+    return {layer.name: [_shape(blob) for blob in layer.blobs] for layer in layers if layer.blobs}
+
+
+def _shape(blob: caffe_pb2.BlobProto) -> tuple[int, ...]:
+    if blob.HasField("shape"):
+        return tuple(blob.shape.dim)
+    return (blob.num, blob.channels, blob.height, blob.width)
+
+
+def _significant(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape without leading ones: old files pad to four axes (blob.cpp, ShapeEquals)."""
+    first = next((i for i, size in enumerate(shape) if size != 1), len(shape))
+    return shape[first:]

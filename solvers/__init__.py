@@ -1,0 +1,1 @@
+"""The solvers: their writer, and the written files that the driver reads."""
