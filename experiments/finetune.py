@@ -4,7 +4,6 @@
 process that made it; here it ends one run and no other.
 """
 
-import csv
 import json
 import math
 import os
@@ -19,6 +18,7 @@ from typing import Any
 import caffe
 import numpy as np
 
+from data_prep import manifest
 from experiments import snapshots, texts, transfer
 from experiments.evaluate import Scores, TestPass, check_order
 from experiments.job import STOPPED, Job, Messages
@@ -127,12 +127,11 @@ class Finetuning:
     def _test_photos(self) -> list[tuple[str, int]]:
         """Id and label of the test photos, in the order of the LMDB."""
         path = self.job.data / self.job.run.dataset / "manifest.csv"
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [
-                (int(row["position"]), row["photo_id"], int(row["label"]))
-                for row in csv.DictReader(file)
-                if row["split"] == "test" and row["status"] == "written"
-            ]
+        rows = [
+            (int(row["position"]), row["photo_id"], int(row["label"]))
+            for row in manifest.read(path)
+            if row["split"] == "test" and row["status"] == "written"
+        ]
         return [(photo_id, label) for _, photo_id, label in sorted(rows)]
 
     def _iterate(self, photos: list[tuple[str, int]]) -> None:

@@ -1,4 +1,4 @@
-"""The prototxt and the solver that a run really uses: the repository's, as a person left them, made to run in its folder."""
+"""The prototxt and the solver that a run really uses: the repository's, as a person left them, fit for its folder."""
 
 from pathlib import Path
 
@@ -18,7 +18,10 @@ def net(path: Path, data: Path) -> caffe_pb2.NetParameter:
         raise UserError(f"{path}: no layer is named {LAST_LAYER}; the last layer has to keep that name")
     for layer in param.layer:
         if layer.type == "Data":
-            layer.data_param.source = str(_resolve(layer.data_param.source, data))
+            source = _resolve(layer.data_param.source, data)
+            if not source.exists():
+                raise UserError(f"{path}: layer {layer.name} names {source}, which is not there")
+            layer.data_param.source = str(source)
         if layer.transform_param.mean_file:
             layer.transform_param.mean_file = str(_resolve(layer.transform_param.mean_file, data))
     return param
@@ -52,7 +55,8 @@ def text(param: caffe_pb2.NetParameter | caffe_pb2.SolverParameter) -> str:
     return text_format.MessageToString(param, as_utf8=True)
 
 
-def _parse(path: Path, message):  # noqa: ANN001, ANN202  the same kind of message comes out
+def _parse(path: Path, message):
+    """`message`, filled from the text format."""
     try:
         return text_format.Parse(path.read_text(encoding="utf-8"), message)
     except text_format.ParseError as error:
