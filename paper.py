@@ -27,7 +27,10 @@ class Statement:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table; `network` and `view` are None for a method that the paper cites, `accuracy` (%) for the demo."""
+    """One row of a table, `accuracy` in percent.
+
+    `network` and `view` are None for a method that the paper cites, `accuracy` is None in the demo's own table.
+    """
 
     label: str
     network: str | None = None
@@ -53,7 +56,7 @@ def statements() -> dict[str, Statement]:
 
 
 def stated(name: str) -> Any:
-    """The value of one statement, e.g. stated('finetuning.max_iter')."""
+    """The value of one statement, e.g. 10000 for 'finetuning.max_iter'."""
     return statements()[name].value
 
 

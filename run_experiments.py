@@ -2,12 +2,11 @@
 """Fine-tune the paper's networks with Caffe, and print its tables beside ours."""
 
 import argparse
-import shlex
 import sys
 from pathlib import Path
 
 from paper import DATASETS, NETWORKS, ROOT, VIEWS, stated, tables
-from user_error import UserError, exit_with_status
+from user_error import exit_with_status
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -31,7 +30,7 @@ def table(arguments: argparse.Namespace) -> None:
     from report.tables import lines, render
 
     wanted = tables()[arguments.name]
-    print(render(wanted, lines(wanted, arguments.results), arguments.format, arguments.results))
+    print(render(wanted, lines(wanted, arguments.results), arguments.format))
 
 
 def status(arguments: argparse.Namespace) -> None:
@@ -74,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="run_experiments.py", description=__doc__)
     commands = top.add_subparsers(metavar="command", required=True)
 
-    def command(function, help: str) -> argparse.ArgumentParser:  # noqa: A002, ANN001
+    def command(function, help: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(function.__name__, help=help, description=help)
         sub.set_defaults(function=function)
         return sub

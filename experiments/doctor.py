@@ -43,7 +43,8 @@ def _caffe(cpu: bool) -> Iterator[str]:
         return
     listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True)
     if listed.returncode:
-        yield f"nvidia-smi fails ({listed.stdout.strip() or listed.stderr.strip()}): mend the driver, or give CPU=1 (--cpu)"
+        said = listed.stdout.strip() or listed.stderr.strip()
+        yield f"nvidia-smi fails ({said}): mend the driver, or give CPU=1 (--cpu)"
 
 
 def _dataset(name: str, data: Path, photos: Path | None) -> Iterator[str]:

@@ -9,7 +9,10 @@ MARK = "# generated, sha256 of the text below: "
 
 
 def write_generated(path: Path, text: str, force: bool = False) -> str:
-    """Write `text` below its mark: 'written', 'unchanged', or 'kept' where a person's edit stands and `force` is off."""
+    """Write `text` below its mark; what came of it: 'written', 'unchanged' or 'kept'.
+
+    'kept': a person edited the file, and `force` is off.
+    """
     marked = MARK + _hash(text) + "\n" + text
     if path.exists():
         if path.read_text(encoding="utf-8") == marked:

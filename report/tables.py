@@ -43,7 +43,7 @@ def lines(table: Table, results: Path, seeds: list[int] | None = None) -> list[L
     return [_line(table, row, results, seeds) for row in table.rows]
 
 
-def render(table: Table, table_lines: list[Line], form: str, results: Path) -> str:
+def render(table: Table, table_lines: list[Line], form: str) -> str:
     """The table in one of FORMATS, without a final newline."""
     if form == "json":
         return json.dumps([asdict(line) for line in table_lines], indent=2, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""A run ends as it should, whatever happens to it on the way. The demo's nets, with small batches, on a small dataset."""
+"""A run ends as it should, whatever happens to it on the way: the demo's nets, small batches, a small dataset."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ from data_prep.lmdb_store import Datum, checkpoint
 from paper import ROOT
 
 pytest.importorskip("caffe")
-from caffe.proto import caffe_pb2  # noqa: E402
+from caffe.proto import caffe_pb2
 
 CODE = ("data_prep", "experiments", "prototxt", "solvers", "report", "models")
 TRAIN, TEST = 40, 23  # photos; 23 is no multiple of the test batch

@@ -1,0 +1,83 @@
+"""A printed table says what the runs say, and a missing run is a dash."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from experiments.run_folder import Evaluation, Prediction, RunFolder
+from paper import ROOT, tables
+from report.scores import interval, scores
+from report.tables import FORMATS, lines, render
+
+GOLDEN = ROOT / "tests" / "golden"
+
+
+def predictions(n: int, good: int, right_good: int, right_bad: int) -> list[Prediction]:
+    """Of n photos `good` are good; so many of the good and of the bad are told right."""
+    rows = [Prediction(f"g{i}", 1, p := 0.8 if i < right_good else 0.3, int(p > 0.5)) for i in range(good)]
+    return rows + [Prediction(f"b{i}", 0, p := 0.1 if i < right_bad else 0.6, int(p > 0.5)) for i in range(n - good)]
+
+
+def write_run(results, variant, seed, rows, iteration=10_000, edited=False) -> None:
+    folder = RunFolder(results / variant / f"seed-{seed}")
+    folder.path.mkdir(parents=True)
+    folder.write_predictions(rows)
+    accuracy = float(np.mean([row.label == row.predicted for row in rows]))
+    folder.write_evaluations([Evaluation(iteration, 0.5, 0.6, accuracy, 1860.0)])
+    folder.write_record({"edited": {"train_val": edited, "solver": False}, "seconds": 1860.0, "max_iter": iteration})
+    folder.done.write_text(json.dumps({"iteration": iteration}))
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Table III with two seeds of one variant, an edited one, a short one, and a missing one."""
+    write_run(tmp_path, "ava-large/alexnet_local", 1, predictions(1993, 1417, 1300, 200))
+    write_run(tmp_path, "ava-large/alexnet_local", 2, predictions(1993, 1417, 1310, 210))
+    write_run(tmp_path, "ava-large/vgg16_local", 1, predictions(1993, 1417, 1350, 300), edited=True)
+    write_run(tmp_path, "ava-large/alexnet_global", 1, predictions(1993, 1417, 1200, 250), iteration=300)
+    return tmp_path
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_table_is_printed_as_in_the_golden_file(results, form):
+    table = tables()["III"]
+    printed = render(table, lines(table, results), form) + "\n"
+    assert printed == (GOLDEN / f"table-III.{form}").read_text(encoding="utf-8")
+
+
+def test_all_formats_show_the_same_rows(results):
+    table = tables()["III"]
+    ours = lines(table, results)
+    as_json = json.loads(render(table, ours, "json"))
+    as_csv = list(csv.DictReader(io.StringIO(render(table, ours, "csv"))))
+    assert [row["method"] for row in as_json] == [row["method"] for row in as_csv] == [row.label for row in table.rows]
+    assert [str(row["ours"] or "") for row in as_json] == [row["ours"] for row in as_csv]
+
+
+def test_missing_run_is_a_dash_and_never_a_number(tmp_path):
+    for table in tables().values():
+        ours = lines(table, tmp_path)
+        assert all(line.ours is None and line.low is None and line.n is None for line in ours)
+        text = render(table, ours, "text")
+        assert text.count("missing") == 4
+
+
+def test_scores_are_those_of_the_predictions():
+    rows = predictions(100, 70, 60, 10)
+    measured = scores(rows)
+    assert measured.accuracy == pytest.approx(0.70)
+    assert measured.majority == pytest.approx(0.70)
+    assert measured.balanced_accuracy == pytest.approx((60 / 70 + 10 / 30) / 2)
+    assert measured.confusion == [[10, 20], [10, 60]]
+    assert measured.auc == pytest.approx(roc_auc_score([r.label for r in rows], [r.p_good for r in rows]))
+
+
+def test_interval_is_wilsons():
+    n, p, z = 600, 0.8, 1.959963984540054
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    assert interval(480, 600) == pytest.approx((centre - half, centre + half))
