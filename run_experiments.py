@@ -47,12 +47,15 @@ def models(arguments: argparse.Namespace) -> None:
 
 
 def doctor(arguments: argparse.Namespace) -> int:
-    from experiments.doctor import findings
+    from experiments.doctor import examine
+    from experiments.plan import runs
 
-    found = findings(arguments.dataset, arguments.data, arguments.photos, arguments.cpu)
+    datasets = [arguments.dataset] if arguments.dataset else DATASETS
+    wanted = [run for dataset in datasets for run in runs(dataset)]
+    found = examine(wanted, arguments.data, arguments.results, arguments.photos, arguments.cpu)
     for finding in found:
-        print(finding)
-    return 2 if found else 0
+        print(f"{'MISSING' if finding.problem else 'ok':8}{finding.subject:14}{finding.text}")
+    return 2 if any(finding.problem for finding in found) else 0
 
 
 def positive(text: str) -> int:
@@ -116,6 +119,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--photos", type=Path, metavar="DIR", help="where its photos are to come from")
     sub.add_argument("--cpu", action="store_true", help="the runs are to be on the CPU")
     folder(sub, "data", "the prepared datasets")
+    folder(sub, "results", "the run folders")
 
     command(models, "get the pretrained models, check those that are there")
     return top

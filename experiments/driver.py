@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from experiments import plan, weights
+from experiments.doctor import examine
 from experiments.job import Job
 from experiments.launch import Outcome, Slot, cpu_slots, gpu_slots, launch
 from experiments.plan import Run
@@ -30,6 +31,11 @@ class Options:
 def run(runs: Iterable[Run], options: Options, dry_run: bool = False) -> int:
     """Do what is left of `runs`; the exit status: 0 all done, 1 some failed, 130 stopped on request."""
     console = Console()
+    runs = list(runs)
+    findings = examine(runs, options.data, options.results, photos=None, cpu=options.gpus is None)
+    problems = [f"{finding.subject}: {finding.text}" for finding in findings if finding.problem]
+    if problems:
+        raise UserError("\nerror: ".join(problems))
     jobs = []
     for each in runs:
         job = _job(each, options)
@@ -50,8 +56,8 @@ def run(runs: Iterable[Run], options: Options, dry_run: bool = False) -> int:
 
 def _job(run: Run, options: Options) -> Job:
     """The job of a run; UserError when its folder holds a run on other inputs."""
-    pretrained = weights.check(weights.pretrained(run.dataset, run.network))
-    inputs = plan.inputs(run, pretrained, options.data)
+    model = weights.pretrained(run.dataset, run.network)
+    inputs = plan.inputs(run, model.sha256, options.data)
     folder = run.folder(options.results.resolve())
     record = folder.record()
     if record:
@@ -65,7 +71,7 @@ def _job(run: Run, options: Options) -> Job:
         run=run,
         folder=folder,
         data=options.data.resolve(),
-        weights=pretrained,
+        weights=model.path,
         inputs=inputs,
         command=options.command,
         max_iter=options.max_iter,

@@ -51,18 +51,14 @@ def runs(
     return [Run(dataset, n, v, seed) for seed in seeds for n in slow_first for v in views]
 
 
-def inputs(run: Run, weights: Path, data: Path) -> dict[str, str]:
+def inputs(run: Run, weights_sha256: str, data: Path) -> dict[str, str]:
     """The SHA-256 of all that decides a run's result: two runs with equal inputs are one run."""
-    files = {
-        "train_val": run.train_val,
-        "solver": run.solver,
-        "weights": weights,
-        "dataset": data / run.dataset / "summary.json",
+    return {
+        "train_val": sha256(run.train_val),
+        "solver": sha256(run.solver),
+        "weights": weights_sha256,
+        "dataset": sha256(data / run.dataset / "summary.json"),
     }
-    for path in files.values():
-        if not path.exists():
-            raise UserError(_missing(path, run))
-    return {name: sha256(path) for name, path in files.items()}
 
 
 def max_iter(run: Run) -> int:
@@ -71,12 +67,6 @@ def max_iter(run: Run) -> int:
     if not found:
         raise UserError(f"{run.solver}: no line `max_iter: ...`")
     return int(found[1])
-
-
-def _missing(path: Path, run: Run) -> str:
-    if path.name == "summary.json":
-        return f"{path.parent}: the dataset is not prepared; {preparation(run.dataset)}"
-    return f"{path} is missing; `make prototxt` writes it, `git checkout` brings it back"
 
 
 def preparation(dataset: str) -> str:

@@ -27,6 +27,7 @@ from user_error import exit_with_status
 SCENES = 7
 TAG_COLUMN = 12  # of AVA.txt: the first semantic tag
 MSRA = {"type": "msra"}  # deep narrow nets do not start from the published nets' small Gaussians
+SCALE = 1 / 30  # of the pixels while pretraining: a start from nothing wants inputs near 1, not near 100
 
 
 def write_records(photos: Path, store: Path) -> None:
@@ -50,7 +51,7 @@ def write_records(photos: Path, store: Path) -> None:
 
 
 def net(network: str, store: Path) -> caffe_pb2.NetParameter:
-    """The demo's network with a last layer of seven scenes and fillers fit for training from nothing."""
+    """The demo's network with a last layer of seven scenes, fit for training from nothing: fillers, no dropout."""
     n = NetSpec()
     batch = stated(f"finetuning.batch_size.{network}")
     n.data, n.label = data_layer(network, "TRAIN", str(store), batch)
@@ -59,6 +60,10 @@ def net(network: str, store: Path) -> caffe_pb2.NetParameter:
     n.loss = L.SoftmaxWithLoss(n.fc8_scenes, n.label)
     n.accuracy = L.Accuracy(n.fc8_scenes, n.label)
     param = n.to_proto()
+    param.layer[0].transform_param.scale = SCALE
+    kept = [layer for layer in param.layer if layer.type != "Dropout"]
+    del param.layer[:]
+    param.layer.extend(kept)
     for layer in param.layer:
         for filler in (layer.convolution_param.weight_filler, layer.inner_product_param.weight_filler):
             if filler.type == "gaussian":
@@ -88,6 +93,8 @@ def pretrain(network: str, work: Path, iterations: int) -> Path:
     solver_file.write_text(text(solver_param))
     solver = caffe.get_solver(str(solver_file))
     solver.solve()
+    first_convolution = next(iter(solver.net.params.values()))
+    first_convolution[0].data[...] *= SCALE  # the demo's nets, like the paper's, read unscaled pixels
     model = work / f"{network}.caffemodel"
     solver.net.save(str(model))
     return model
@@ -99,7 +106,7 @@ def main() -> None:
     parser.add_argument("--network", nargs="+", choices=NETWORKS, default=NETWORKS, metavar="N")
     parser.add_argument("--photos", type=int, default=5000, metavar="N")
     parser.add_argument("--seed", type=int, default=2, metavar="N", help="of the photos; the demo's own is another")
-    parser.add_argument("--iterations", type=int, default=2500, metavar="N")
+    parser.add_argument("--iterations", type=int, default=2000, metavar="N")
     arguments = parser.parse_args()
     photos = arguments.work / "photos"
     draw_dataset(photos, arguments.photos, arguments.seed, jobs=os.cpu_count() or 1)

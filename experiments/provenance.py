@@ -1,13 +1,14 @@
 """Where a number came from: the code, the programs and the machine of a run."""
 
 import importlib.metadata
-import json
 import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
+from caffe_build.install import describe
 from paper import ROOT
 
 PACKAGES = ("numpy", "protobuf", "lmdb", "opencv-python-headless", "mkl")
@@ -18,7 +19,7 @@ def provenance() -> dict[str, Any]:
     """What a reader needs, a year later, to argue about the number; JSON-ready."""
     return {
         "git": _git(),
-        "caffe": _caffe(),
+        "caffe": describe(Path(sys.prefix)),
         "python": sys.version.split()[0],
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
         "machine": {
@@ -42,15 +43,6 @@ def _git() -> dict[str, Any] | None:
 def _run(*command: str) -> str:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.strip()
-
-
-def _caffe() -> dict[str, Any] | None:
-    """What caffe_build noted about the installed Caffe; None where another one is in use."""
-    path = os.path.join(sys.prefix, "caffe-build.json")
-    if not os.path.exists(path):
-        return None
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
 
 
 def _cpu() -> str:

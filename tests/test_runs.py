@@ -20,7 +20,7 @@ from paper import ROOT
 pytest.importorskip("caffe")
 from caffe.proto import caffe_pb2
 
-CODE = ("data_prep", "experiments", "prototxt", "solvers", "report", "models")
+CODE = ("caffe_build", "data_prep", "experiments", "prototxt", "solvers", "report", "models")
 TRAIN, TEST = 40, 23  # photos; 23 is no multiple of the test batch
 MAX_ITER, SNAPSHOT_EVERY, EVALUATE_EVERY = 12, 3, 4
 ALEXNET = "demo/alexnet_global"
@@ -45,7 +45,8 @@ def data(tmp_path_factory):
         writer = csv.writer(file)
         writer.writerow(["photo_id", "split", "position", "label", "status"])
         writer.writerows(rows)
-    (root / "demo" / "summary.json").write_text("{}")
+    splits = {"train": {"written": TRAIN}, "test": {"written": TEST}}
+    (root / "demo" / "summary.json").write_text(json.dumps({"splits": splits, "views": ["global", "local"]}))
     return root
 
 
@@ -274,3 +275,30 @@ def test_a_run_that_diverges_is_stopped_and_says_so(checkout):
     status, output = call(checkout, *RUN)
     assert status == 1
     assert "the run diverged" in output
+
+
+def test_what_is_missing_is_said_in_a_line_each_before_anything_starts(checkout):
+    (checkout / "models/demo/alexnet.caffemodel").unlink()
+    (checkout / "prototxt/demo/alexnet_global/train_val.prototxt").unlink()
+    status, output = call(checkout, *RUN, "--data", "nowhere")
+    assert status == 2
+    assert re.search(r"^error: demo: nowhere/demo is not prepared: type `make demo`$", output, re.MULTILINE)
+    assert re.search(r"^error: model: .*alexnet.caffemodel is missing", output, re.MULTILINE)
+    assert re.search(r"^error: prototxt: .*train_val.prototxt is missing", output, re.MULTILINE)
+    assert len(output.splitlines()) == 3
+    assert not (checkout / "results").exists()
+
+
+def test_a_store_that_lost_photos_is_found_before_the_run(checkout):
+    summary = checkout / "data" / "demo" / "summary.json"
+    (checkout / "short" / "demo").mkdir(parents=True)
+    for path in summary.parent.iterdir():
+        (checkout / "short" / "demo" / path.name).symlink_to(path.resolve())
+    short = checkout / "short" / "demo" / "summary.json"
+    content = json.loads(short.read_text())
+    content["splits"]["test"]["written"] += 1
+    short.unlink()
+    short.write_text(json.dumps(content))
+    status, output = call(checkout, *RUN, "--data", "short")
+    assert status == 2
+    assert f"holds {TEST} photos, not {TEST + 1}" in output
