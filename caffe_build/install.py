@@ -1,0 +1,41 @@
+"""Caffe in .venv: the built tree laid over it, and a stamp that says which build it is."""
+
+import json
+import shutil
+from pathlib import Path
+
+from caffe_build.build import RPATHS
+from caffe_build.recipe import Recipe
+from files import write_atomically
+
+STAMP = "caffe-build.json"
+VENV = Path(__file__).resolve().parent.parent / ".venv"
+
+
+def describe(venv: Path = VENV) -> dict[str, str]:
+    """Say which Caffe is in .venv (version, source, variant, BLAS, flags, key); {} for none."""
+    try:
+        return json.loads((venv / STAMP).read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def is_installed(venv: Path, recipe: Recipe) -> bool:
+    """Tell whether .venv holds the Caffe of this recipe, whole."""
+    return describe(venv) == recipe.facts() and all((venv / file).exists() for file in RPATHS)
+
+
+def install(tree: Path, venv: Path, recipe: Recipe) -> None:
+    """Lay a built tree over .venv; the stamp comes last.
+
+    Files are replaced, not rewritten: a program that runs keeps the ones that it opened.
+    """
+    (venv / STAMP).unlink(missing_ok=True)
+    for file in tree.rglob("*"):
+        if file.is_file():
+            target = venv / file.relative_to(tree)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = target.with_name(f".{target.name}.partial")
+            shutil.copy2(file, partial)
+            partial.replace(target)
+    write_atomically(venv / STAMP, json.dumps(recipe.facts(), indent=1) + "\n")

@@ -1,0 +1,95 @@
+"""Long commands that show that they are alive: a line on the terminal, the rest in a log."""
+
+import re
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from user_error import UserError
+
+TAIL = 30  # lines of the log that are shown when a command fails
+PERCENT = re.compile(rb"^\[\s*(\d+)%\]", re.MULTILINE)  # as CMake's makefiles print it
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    what: str,
+    log: Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> None:
+    """Run `command`, its output appended to `log`; it does not outlive us, whatever ends us.
+
+    Where it fails, the end of the log is shown and a UserError raised.
+    """
+    with log.open("ab") as sink:
+        sink.write(f"$ {' '.join(map(str, command))}\n".encode())
+        sink.flush()
+        child = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", *map(str, command)],
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            close_fds=False,  # it holds our locks too: see cache.lock
+        )
+        try:
+            _follow(child.stdout, sink, _Line(what))
+        except BaseException:
+            child.terminate()
+            raise
+        finally:
+            status = child.wait()
+    if status:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-TAIL:])
+        print(f"--- the end of {log}:\n{tail}\n---", file=sys.stderr)
+        raise UserError(f"{what} failed (status {status}); all that it said is in {log}")
+
+
+def _follow(output: BinaryIO, sink: BinaryIO, line: "_Line") -> None:
+    """Copy a child's output into `sink` to its end, and keep the line moving."""
+    percent = ""
+    while True:
+        ready, _, _ = select.select([output], [], [], 1.0)
+        if ready:
+            chunk = output.read1()
+            if not chunk:
+                break
+            sink.write(chunk)
+            if found := PERCENT.findall(chunk):
+                percent = f"{int(found[-1])} %"
+        line.show(percent)
+    line.end(percent)
+
+
+class _Line:
+    """What is done, how far it is, how long it has taken; silent for the first second."""
+
+    def __init__(self, what: str):
+        self.what = what
+        self.start = time.monotonic()
+        self.due = self.start + 1
+        self.terminal = sys.stdout.isatty()
+
+    def show(self, progress: str) -> None:
+        """Print the line if it is due: on a terminal each second, in place; else now and then."""
+        now = time.monotonic()
+        if now >= self.due:
+            self._print(progress, end="" if self.terminal else "\n")
+            self.due = now + (1 if self.terminal else 15)
+
+    def end(self, progress: str) -> None:
+        """Print the line a last time, if it was ever due."""
+        if time.monotonic() - self.start >= 1:
+            self._print(progress, end="\n")
+
+    def _print(self, progress: str, end: str) -> None:
+        minutes, seconds = divmod(int(time.monotonic() - self.start), 60)
+        start = "\r" if self.terminal else ""
+        print(f"{start}{self.what} {progress:>5} {minutes}:{seconds:02d}", end=end, flush=True)

@@ -1,0 +1,111 @@
+"""What a build of Caffe is made of. Its hash, the key, names the build in the cache."""
+
+import hashlib
+import json
+import platform
+import re
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from caffe_build import source
+from files import sha256
+
+HERE = Path(__file__).resolve().parent
+COMPILER = "/usr/bin/g++"
+FLAGS = "-O3 -march=native"
+# All of Debian's that is compiled with or linked to, under the names that carry real versions.
+DEBIAN = (
+    "cmake",
+    "libboost-filesystem1*-dev",
+    "libboost-python1*-dev",
+    "libboost-system1*-dev",
+    "libboost-thread1*-dev",
+    "libgflags-dev",
+    "libgoogle-glog-dev",
+    "libhdf5-dev",
+    "libleveldb-dev",
+    "liblmdb-dev",
+    "libopencv-dev",
+    "libprotobuf-dev",
+    "libpython3.11-dev",
+    "libsnappy-dev",
+    "protobuf-compiler",
+)
+WHEELS = ("intel-openmp", "mkl", "mkl-include", "numpy")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to build Caffe; `{venv}` in an option stands for the .venv to build against."""
+
+    variant: str
+    source_sha256: str
+    blas: str
+    flags: str
+    options: dict[str, str]
+    patches: dict[str, str]  # file name -> sha256
+    compiler: str
+    target: str  # what the flags mean on this machine's processor
+    python: str
+    packages: dict[str, str]  # Debian package or wheel -> version
+    builder: str  # sha256 of the code that builds
+
+    def key(self) -> str:
+        """Hash everything that goes in: the name of the build in the cache."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+    def facts(self) -> dict[str, str]:
+        """Give what the record of a run should say of the Caffe that it ran with."""
+        return {
+            "caffe": "1.0.0",
+            "source": source.TARBALL,
+            "source_sha256": self.source_sha256,
+            "variant": self.variant,
+            "blas": self.blas,
+            "flags": self.flags,
+            "compiler": self.compiler,
+            "numpy": self.packages["numpy"],
+            "key": self.key(),
+        }
+
+
+def cpu(requirements: Path) -> Recipe:
+    """Describe Caffe for the CPU, on MKL, with the Python packages that `requirements` pins."""
+    wheels = pinned(requirements, WHEELS)
+    return Recipe(
+        variant="cpu",
+        source_sha256=source.SHA256,
+        blas=f"MKL {wheels['mkl']}",
+        flags=FLAGS,
+        options={
+            "CPU_ONLY": "ON",
+            "BLAS": "mkl",
+            "MKL_INCLUDE_DIR": "{venv}/include",
+            "MKL_RT_LIBRARY": "{venv}/lib/libmkl_rt.so.3",
+        },
+        patches={patch.name: sha256(patch) for patch in sorted(HERE.glob("patches/*.patch"))},
+        compiler=_output(COMPILER, "--version").splitlines()[0],
+        target=hashlib.sha256(_output(COMPILER, *FLAGS.split(), "-Q", "--help=target").encode()).hexdigest(),
+        python=platform.python_version(),
+        packages=installed(DEBIAN) | wheels,
+        builder=sha256(HERE / "build.py"),
+    )
+
+
+def pinned(requirements: Path, names: tuple[str, ...]) -> dict[str, str]:
+    """Read the versions that a requirements file pins for `names`."""
+    pins = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;]+)", requirements.read_text(), re.MULTILINE))
+    return {name: pins[name] for name in names}
+
+
+def installed(patterns: tuple[str, ...]) -> dict[str, str]:
+    """List the versions of the installed Debian packages whose names match."""
+    query = ["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package} ${Version}\n"]
+    found = subprocess.run([*query, *patterns], capture_output=True, text=True, check=False).stdout
+    rows = (line.split() for line in found.splitlines())
+    return {row[1]: row[2] for row in rows if row[0] == "installed"}
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

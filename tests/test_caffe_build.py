@@ -1,0 +1,414 @@
+"""The promises of `make setup`: what it builds, keeps, refuses, and does not do twice."""
+
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from caffe_build import build, cache, install, packages, progress, recipe, source
+from user_error import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+SETUP = ROOT / "caffe_build" / "setup.sh"
+REQUIREMENTS = ROOT / "requirements.txt"
+RECIPE = recipe.Recipe(
+    variant="cpu",
+    source_sha256="0",
+    blas="MKL 1",
+    flags="-O2",
+    options={"BLAS": "mkl"},
+    patches={"a.patch": "0"},
+    compiler="g++ 1",
+    target="0",
+    python="3.11.0",
+    packages={"numpy": "1", "libopencv-dev": "1"},
+    builder="0",
+)
+
+
+def run(*command, env=None, cwd=None) -> subprocess.CompletedProcess:
+    return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=60)
+
+
+def child(code: str) -> subprocess.Popen:
+    """A Python process of its own in the repository's root."""
+    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+# The key
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(RECIPE)])
+def test_another_input_is_another_key(field):
+    old = getattr(RECIPE, field)
+    new = old | {"one more": "1"} if isinstance(old, dict) else old + "x"
+    assert dataclasses.replace(RECIPE, **{field: new}).key() != RECIPE.key()
+    assert dataclasses.replace(RECIPE).key() == RECIPE.key()
+
+
+def test_the_key_follows_the_pinned_mkl_and_numpy_and_no_other_package(tmp_path):
+    def key_with(package: str) -> str:
+        text = REQUIREMENTS.read_text()
+        changed = re.sub(rf"^{package}==\S+", f"{package}==9999", text, flags=re.MULTILINE)
+        assert changed != text
+        (tmp_path / "requirements.txt").write_text(changed)
+        return recipe.cpu(tmp_path / "requirements.txt").key()
+
+    today = recipe.cpu(REQUIREMENTS).key()
+    assert key_with("rich") == today
+    assert len({today, key_with("mkl"), key_with("numpy")}) == 3
+
+
+def test_the_recipe_knows_the_version_of_everything_that_caffe_is_linked_with():
+    found = recipe.installed(recipe.DEBIAN)
+    for pattern in recipe.DEBIAN:
+        assert any(Path(name).match(pattern) for name in found), pattern
+
+
+# The machine
+
+
+@pytest.mark.parametrize(
+    ("tools", "said"),
+    [
+        ({"dirname": "/usr/bin/dirname", "uname": "/usr/bin/uname"}, "no apt-get"),
+        ({"dirname": "/usr/bin/dirname", "uname": "/bin/echo aarch64 #"}, "aarch64"),
+    ],
+)
+def test_a_machine_that_cannot_build_is_told_so_in_one_line_and_shown_to_docker(tools, said, tmp_path):
+    for name, command in tools.items():
+        (tmp_path / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        (tmp_path / name).chmod(0o755)
+    done = run("/bin/bash", SETUP, env={"PATH": str(tmp_path)})
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert said in line
+    assert "Docker" in line
+
+
+# The source
+
+
+def test_a_tarball_with_another_hash_is_refused_in_one_line(tmp_path):
+    wrong = tmp_path / "caffe.tar.gz"
+    wrong.write_bytes(b"not Caffe")
+    done = run(SETUP, env=os.environ | {"CAFFE_SOURCE": str(wrong)}, cwd=tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert str(wrong) in line
+    assert hashlib.sha256(b"not Caffe").hexdigest() in line
+    assert source.SHA256 in line
+
+
+def test_a_tarball_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setenv("CAFFE_SOURCE", "/nowhere/caffe.tar.gz")
+    with pytest.raises(UserError, match="there is no such file"):
+        source.named()
+
+
+def test_no_host_and_no_folder_of_a_machine_is_named():
+    files = [*(ROOT / "caffe_build").rglob("*"), ROOT / "requirements.in", REQUIREMENTS]
+    named = re.compile(r"\w://|\b[\w-]+\.(?:org|com|net|io)\b|/(?:root|home|work|opt|tmp)/|find-links")
+    for file in files:
+        if file.suffix in {".py", ".sh", ".txt", ".in", ".patch"}:
+            assert not named.search(file.read_text()), file
+
+
+def test_every_package_is_pinned_with_a_hash():
+    blocks = re.split(r"^(?=[a-z0-9])", REQUIREMENTS.read_text(), flags=re.MULTILINE)[1:]
+    assert len(blocks) > 20
+    for block in blocks:
+        assert re.match(r"[a-z0-9._-]+==\S+ \\\n\s+--hash=sha256:[0-9a-f]{64}", block), block
+
+
+def test_every_patch_says_why_in_its_first_line():
+    patches = sorted((ROOT / "caffe_build" / "patches").glob("*.patch"))
+    assert patches
+    for patch in patches:
+        assert patch.read_text().startswith("Why: "), patch
+
+
+# The cache
+
+
+def test_a_build_that_fails_leaves_no_entry(tmp_path):
+    def fail(folder: Path) -> Path:
+        (folder / "half").write_text("half")
+        raise UserError("no compiler")
+
+    with pytest.raises(UserError, match="no compiler"):
+        cache.entry(tmp_path, "key", fail)
+    assert [file.name for file in tmp_path.iterdir()] == ["key.lock"]
+
+
+def test_a_build_that_is_killed_leaves_no_entry_and_the_next_one_builds(tmp_path):
+    killed = child(f"""
+import os, signal
+from pathlib import Path
+from caffe_build import cache
+def make(folder):
+    (folder / "half").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+cache.entry(Path({str(tmp_path)!r}), "key", make)
+""")
+    killed.communicate(timeout=30)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "key").exists()
+
+    entry = cache.entry(tmp_path, "key", whole)
+    assert (entry / "lib").read_text() == "whole"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["key", "key.lock"]
+
+
+def test_a_finished_entry_is_not_built_again(tmp_path):
+    cache.entry(tmp_path, "key", whole)
+    assert cache.entry(tmp_path, "key", lambda _: pytest.fail("built twice")) == tmp_path / "key"
+
+
+def test_the_second_of_two_builds_says_that_it_waits_and_takes_the_first_ones(tmp_path):
+    code = f"""
+import os, time
+from pathlib import Path
+from caffe_build import cache
+def make(folder):
+    print("builds", flush=True)
+    while not Path({str(tmp_path)!r}, "go").exists():
+        time.sleep(0.01)
+    (folder / "tree").mkdir()
+    return folder / "tree"
+cache.entry(Path({str(tmp_path)!r}, "cache"), "key", make)
+"""
+    first = child(code)
+    assert first.stdout.readline() == "builds\n"
+    second = child(code)
+    assert second.stdout.readline() == "another process builds the same Caffe: waiting for it\n"
+    (tmp_path / "go").touch()
+    assert second.communicate(timeout=30)[0] == ""
+    assert (first.wait(30), second.returncode) == (0, 0)
+    assert (tmp_path / "cache" / "key").is_dir()
+
+
+def whole(folder: Path) -> Path:
+    """A build that works."""
+    (folder / "tree").mkdir()
+    (folder / "tree" / "lib").write_text("whole")
+    return folder / "tree"
+
+
+# Long commands
+
+
+def test_a_command_that_fails_shows_the_end_of_its_log(tmp_path, capfd):
+    log = tmp_path / "log"
+    with pytest.raises(UserError, match=f"building Caffe failed .status 3.*{log}"):
+        progress.run(["sh", "-c", "seq 100; echo no memory; exit 3"], what="building Caffe", log=log)
+    assert "100\nno memory" in capfd.readouterr().err
+    assert "\n1\n2\n" in log.read_text()
+
+
+def test_a_long_command_shows_cmakes_percent_and_the_time(tmp_path, capfd):
+    command = ["sh", "-c", "echo '[  7%] Building'; sleep 1.2; echo '[ 42%] Building'"]
+    progress.run(command, what="building Caffe", log=tmp_path / "log")
+    assert capfd.readouterr().out.splitlines()[-1] == "building Caffe  42 % 0:01"
+
+
+def test_a_command_does_not_outlive_a_setup_that_is_killed(tmp_path):
+    setup = child(f"""
+from pathlib import Path
+from caffe_build import progress
+command = ["sh", "-c", "echo $$ > {tmp_path}/pid; exec sleep 60"]
+progress.run(command, what="sleeping", log=Path({str(tmp_path)!r}, "log"))
+""")
+    pid = tmp_path / "pid"
+    wait_for(lambda: pid.exists() and pid.read_text().strip())
+    setup.kill()
+    setup.communicate(timeout=30)
+    wait_for(lambda: not Path("/proc", pid.read_text().strip()).exists())
+
+
+def test_what_a_killed_setup_left_running_keeps_the_lock(tmp_path):
+    setup = child(f"""
+from pathlib import Path
+from caffe_build import cache, progress
+here = Path({str(tmp_path)!r})
+with cache.lock(here / "lock", ""):
+    left = ["sh", "-c", "sleep 60 & echo $! > pid; wait"]
+    progress.run(left, what="sleeping", log=here / "log", cwd=here)
+""")
+    pid = tmp_path / "pid"
+    wait_for(lambda: pid.exists() and pid.read_text().strip())
+    setup.kill()
+    setup.communicate(timeout=30)
+    with (tmp_path / "lock").open() as lock:
+        assert is_locked(lock)
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+        wait_for(lambda: not is_locked(lock))
+
+
+def is_locked(file) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+def wait_for(condition) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+# The .venv
+
+
+def test_a_second_setup_does_nothing_in_less_than_two_seconds():
+    caffe = recipe.cpu(REQUIREMENTS)
+    assert packages.are_installed(VENV, REQUIREMENTS), "run `make setup` first"
+    assert install.is_installed(VENV, caffe), "run `make setup` first"
+    before = tree_of(VENV)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = run(SETUP)
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nothing to do" in done.stdout
+    assert tree_of(VENV) == before
+    # the processor's time, which other work on the machine does not stretch
+    assert now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime < 2
+
+
+def tree_of(folder: Path) -> dict[Path, int]:
+    return {file: file.lstat().st_mtime_ns for file in folder.rglob("*") if "__pycache__" not in file.parts}
+
+
+def test_a_venv_without_its_stamp_or_of_other_requirements_is_not_taken_for_finished(tmp_path):
+    requirements, venv = tmp_path / "requirements.txt", tmp_path / "venv"
+    requirements.write_text("rich==1\n")
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").touch()
+    assert not packages.are_installed(venv, requirements)
+    (venv / packages.STAMP).write_text(json.dumps(packages.wanted(venv, requirements)))
+    assert packages.are_installed(venv, requirements)
+    requirements.write_text("rich==2\n")
+    assert not packages.are_installed(venv, requirements)
+
+
+def test_caffe_is_installed_only_when_all_of_it_is_and_is_the_recipes(tmp_path):
+    tree, venv = tmp_path / "tree", tmp_path / "venv"
+    for file in build.RPATHS:
+        (tree / file).parent.mkdir(parents=True, exist_ok=True)
+        (tree / file).write_text(file.name)
+    install.install(tree, venv, RECIPE)
+    assert install.is_installed(venv, RECIPE)
+    assert install.describe(venv)["key"] == RECIPE.key()
+    assert not install.is_installed(venv, dataclasses.replace(RECIPE, flags="-O3"))
+    (venv / build.LIBRARY).unlink()
+    assert not install.is_installed(venv, RECIPE)
+
+
+def test_an_install_does_not_write_into_files_that_programs_have_open(tmp_path):
+    tree, venv = tmp_path / "tree", tmp_path / "venv"
+    (tree / "lib").mkdir(parents=True)
+    (tree / build.LIBRARY).write_text("old")
+    install.install(tree, venv, RECIPE)
+    with (venv / build.LIBRARY).open() as opened:
+        (tree / build.LIBRARY).write_text("new")
+        install.install(tree, venv, RECIPE)
+        assert opened.read() == "old"
+    assert (venv / build.LIBRARY).read_text() == "new"
+
+
+def test_the_venv_says_which_caffe_it_holds():
+    facts = install.describe()
+    assert set(facts) >= {"caffe", "source_sha256", "variant", "blas", "flags", "compiler", "key"}
+    assert facts["source_sha256"] == source.SHA256
+
+
+# The Caffe in .venv
+
+
+@pytest.mark.parametrize("program", build.PROGRAMS)
+def test_the_programs_run_with_an_empty_environment_from_anywhere(program, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(VENV / "bin" / program)
+    for path in VENV / "bin" / program, link:
+        done = run(path, "--version", env={}, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert path.name in done.stdout
+
+
+def test_caffe_is_imported_with_an_empty_environment_from_anywhere(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(VENV)
+    for python in VENV / "bin" / "python", link / "bin" / "python":
+        done = run(python, "-c", "import caffe; print(caffe.__version__)", env={}, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (0, "1.0.0\n"), done.stderr
+
+
+def test_caffes_own_tests_pass():
+    done = run(VENV / "bin" / "python", "-m", "caffe_build.selftest", cwd=ROOT)
+    assert done.returncode == 0, done.stdout
+    assert "52 passed" in done.stdout
+
+
+NET = """
+layer { name: "data" type: "DummyData" top: "data" top: "label" dummy_data_param {
+  shape { dim: 16 dim: 3 dim: 32 dim: 32 } shape { dim: 16 }
+  data_filler { type: "gaussian" } data_filler { type: "constant" value: 1 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param {
+  num_output: 32 kernel_size: 5 weight_filler { type: "xavier" } } }
+layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
+layer { name: "norm" type: "LRN" bottom: "conv" top: "norm" lrn_param { local_size: 5 } }
+layer { name: "pool" type: "Pooling" bottom: "norm" top: "pool"
+  pooling_param { kernel_size: 3 stride: 2 } }
+layer { name: "fc" type: "InnerProduct" bottom: "pool" top: "fc" inner_product_param {
+  num_output: 256 weight_filler { type: "xavier" } } }
+layer { name: "drop" type: "Dropout" bottom: "fc" top: "fc" }
+layer { name: "out" type: "InnerProduct" bottom: "fc" top: "out" inner_product_param {
+  num_output: 2 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "out" bottom: "label" top: "loss" }
+"""
+TRAINING = """
+import hashlib, os, sys, caffe
+solver = caffe.SGDSolver(sys.argv[1])
+solver.step(10)
+weights = b"".join(blob.data.tobytes() for blobs in solver.net.params.values() for blob in blobs)
+print(hashlib.sha256(weights).hexdigest(), len(os.listdir("/proc/self/task")))
+"""
+
+
+def train(folder: Path, threads: int) -> tuple[str, int]:
+    """Ten iterations of a small net: the hash of its weights, and how many threads ran."""
+    (folder / "net.prototxt").write_text(NET)
+    solver = folder / "solver.prototxt"
+    solver.write_text(
+        f'net: "{folder}/net.prototxt" base_lr: 0.01 momentum: 0.9 lr_policy: "fixed" '
+        "max_iter: 10 snapshot_after_train: false random_seed: 1"
+    )
+    environment = {"OMP_NUM_THREADS": str(threads)}
+    done = run(VENV / "bin" / "python", "-c", TRAINING, solver, env=environment)
+    assert done.returncode == 0, done.stderr
+    weights, count = done.stdout.split()
+    return weights, int(count)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_same_training_gives_the_same_weights_to_the_bit(threads, tmp_path):
+    assert train(tmp_path, threads) == train(tmp_path, threads)
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor: always one thread")
+def test_the_number_of_threads_is_the_environments(tmp_path):
+    assert train(tmp_path, 2)[1] > train(tmp_path, 1)[1]
