@@ -1,0 +1,171 @@
+"""Draws the demo dataset: photos of seven scenes with votes, in AVA's own layout and in CUHKPQ's own layout.
+
+<out>/ava/     AVA.txt tags.txt challenges.txt images/<id>.jpg aesthetics_image_lists/generic_test.jpgl
+<out>/cuhkpq/  {HighQuality,LowQuality}/<scene>/<n>.jpg, hard links to the photos that most viewers agree on
+<out>/demo.json  what was drawn
+
+A photo is a function of the seed and its index (and of the versions of NumPy, OpenCV and Pillow), whatever the
+number of jobs. Everything is drawn into a hidden folder beside <out> and renamed at the end.
+"""
+
+import fcntl
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+from rich.console import Console
+from rich.progress import track
+
+from data_prep.demo_camera import take_photo
+from data_prep.demo_layout import encode, photo_id, write_ava, write_cuhkpq
+from data_prep.demo_score import generators, rate
+from user_error import UserError
+
+MIN_PHOTOS, MAX_PHOTOS = 20, 100_000
+STAMP = "demo.json"
+CHUNK = 16  # photos a job takes at a time
+
+
+@dataclass(frozen=True)
+class DemoSummary:
+    """What was drawn: photos in AVA, good ones and ties among them, test photos, photos in CUHKPQ."""
+
+    photos: int
+    seed: int
+    good: int
+    ties: int
+    test: int
+    cuhkpq_high: int
+    cuhkpq_low: int
+
+
+def draw_dataset(out: Path, photos: int, seed: int, jobs: int) -> DemoSummary:
+    """Draw `photos` photos into `out` with `jobs` processes; a set that is already there is left as it is.
+
+    Raises UserError for numbers out of range, for a folder that holds something else, or where writing fails.
+    """
+    if not MIN_PHOTOS <= photos <= MAX_PHOTOS:
+        raise UserError(f"--photos {photos}: give a number from {MIN_PHOTOS} to {MAX_PHOTOS}")
+    if seed < 0:
+        raise UserError(f"--seed {seed}: give 0 or a positive number")
+    if jobs < 1:
+        raise UserError(f"--jobs {jobs}: give 1 or more")
+    out = out.resolve()
+    try:
+        if (out / STAMP).is_file():
+            return read_stamp(out, photos, seed)
+        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+            raise UserError(f"{out} exists and holds no demo dataset: choose another --out")
+        with hidden_folder(out) as folder:
+            summary = draw_into(folder, photos, seed, jobs)
+            folder.rename(out)
+    except OSError as error:
+        raise UserError(
+            f"cannot draw into {out}: {error.strerror or error}: make room or choose another --out"
+        ) from error
+    return summary
+
+
+def read_stamp(out: Path, photos: int, seed: int) -> DemoSummary:
+    """The summary of the set in `out`, which must be the one that `photos` and `seed` would draw now."""
+    advice = f"delete {out} or choose another --out"
+    try:
+        stamp = json.loads((out / STAMP).read_text())
+        drawing = stamp.pop("drawing")
+        summary = DemoSummary(**stamp)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{out / STAMP} is damaged: {advice}") from error
+    if (summary.photos, summary.seed) != (photos, seed):
+        there = f"--photos {summary.photos} --seed {summary.seed}"
+        raise UserError(f"{out} holds the set of {there}, not of --photos {photos} --seed {seed}: {advice}")
+    if drawing != drawing_version():
+        raise UserError(f"{out} was drawn by another version of this program: {advice}")
+    return summary
+
+
+def drawing_version() -> str:
+    """A hash of the source of everything that decides what is drawn."""
+    sources = sorted(Path(__file__).parent.glob("demo_*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+
+
+@contextmanager
+def hidden_folder(out: Path) -> Iterator[Path]:
+    """An empty hidden folder beside `out` that is ours alone, gone afterwards unless it was renamed."""
+    folder = out.with_name(f".{out.name}.drawing")
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise UserError(f"{out} is being drawn by another process: wait for it to end") from error
+    try:
+        for leftover in folder.iterdir():
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def draw_into(folder: Path, photos: int, seed: int, jobs: int) -> DemoSummary:
+    """Draw everything into an empty folder."""
+    drawing = drawing_version()
+    images = folder / "ava" / "images"
+    images.mkdir(parents=True)
+    draw_photos(images, photos, seed, jobs)
+    ratings = [rate(seed, index) for index in range(photos)]
+    test = write_ava(folder / "ava", seed, ratings)
+    high, low = write_cuhkpq(folder / "cuhkpq", images, seed, ratings)
+    good, ties = (
+        sum(rating.good for rating in ratings),
+        sum(rating.margin == 0 for rating in ratings),
+    )
+    summary = DemoSummary(photos, seed, good, ties, test, high, low)
+    stamp = asdict(summary) | {"drawing": drawing}
+    (folder / STAMP).write_text(json.dumps(stamp, indent=2) + "\n")
+    return summary
+
+
+def draw_photos(images: Path, photos: int, seed: int, jobs: int) -> None:
+    """Draw the pictures in `jobs` processes, with a progress line on stderr."""
+    pool = ProcessPoolExecutor(min(jobs, photos), multiprocessing.get_context("spawn"), start_worker)
+    try:
+        drawn = pool.map(partial(draw_photo, images, seed), range(photos), chunksize=CHUNK)
+        for _ in track(drawn, f"drawing {photos} photos", photos, console=Console(stderr=True)):
+            pass
+    except BrokenProcessPool as error:
+        raise UserError("a drawing process was killed, perhaps for want of memory: try fewer --jobs") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def start_worker() -> None:
+    """Make a process draw on one core, leave Ctrl-C to its parent, and end when its parent is gone."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def follow() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def draw_photo(images: Path, seed: int, index: int) -> None:
+    """Draw photo `index`."""
+    _, rng = generators(seed, index)
+    encode(take_photo(rate(seed, index), rng), index, images / f"{photo_id(seed, index)}.jpg")

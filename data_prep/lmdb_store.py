@@ -1,0 +1,137 @@
+"""Datums in and out of LMDB, readable by Caffe's Data layer; `caffe` itself is not needed.
+
+A record is Caffe's Datum (caffe.proto) under the key %08d: 3x256x256 uint8, planes in the order blue, green,
+red, or with `encoded` a JPEG of it. A store grows in checkpoints, one transaction each, every one with a freshly
+opened environment: LMDB then has no pages left over from earlier transactions whose old content could shine
+through, and the file depends on the records and checkpoints alone. So a store that was interrupted and went on
+is the same, byte for byte, as one that was not (tests/test_prepare.py).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import lmdb
+import numpy as np
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from paper import stated
+
+CHANNELS = 3
+SIZE: int = stated("views.size")
+RAW_BYTES = CHANNELS * SIZE * SIZE
+RECORD_BYTES = RAW_BYTES + 64  # a raw record with its fields; no record is larger
+PAGE = 4096
+ENCODED_ESTIMATE = 40 * 1024  # bytes of a JPEG record, quality 95: 29 KB on average over 200 photos, 90 % under 40 KB
+MAP_SLACK = 1 << 24
+
+
+class StoreDiffers(Exception):
+    """A store holds another record at this place than the one put into it."""
+
+
+def _datum_class() -> type:
+    """Caffe's Datum as a message class of our own pool, so that Caffe's may be loaded beside it."""
+    field = descriptor_pb2.FieldDescriptorProto
+    fields = [
+        ("channels", 1, field.TYPE_INT32, field.LABEL_OPTIONAL),
+        ("height", 2, field.TYPE_INT32, field.LABEL_OPTIONAL),
+        ("width", 3, field.TYPE_INT32, field.LABEL_OPTIONAL),
+        ("data", 4, field.TYPE_BYTES, field.LABEL_OPTIONAL),
+        ("label", 5, field.TYPE_INT32, field.LABEL_OPTIONAL),
+        ("float_data", 6, field.TYPE_FLOAT, field.LABEL_REPEATED),
+        ("encoded", 7, field.TYPE_BOOL, field.LABEL_OPTIONAL),
+    ]
+    file = descriptor_pb2.FileDescriptorProto(name="datum.proto", package="caffe", syntax="proto2")
+    message = file.message_type.add(name="Datum")
+    for name, number, kind, label in fields:
+        message.field.add(name=name, number=number, type=kind, label=label)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("caffe.Datum"))
+
+
+Datum = _datum_class()
+
+
+def encoded_record(jpeg: bytes, label: int) -> bytes:
+    """Datum of a 256x256 view that is encoded as a JPEG, serialized."""
+    return Datum(channels=CHANNELS, height=SIZE, width=SIZE, data=jpeg, label=label, encoded=True).SerializeToString()
+
+
+@cache
+def raw_frame(label: int) -> tuple[bytes, bytes]:
+    """Bytes before and after the pixels in the serialized Datum of a raw 3x256x256 view."""
+    pixels = bytes(RAW_BYTES)
+    datum = Datum(channels=CHANNELS, height=SIZE, width=SIZE, data=pixels, label=label)
+    before, after = datum.SerializeToString().split(pixels)
+    return before, after
+
+
+def key(position: int) -> bytes:
+    return b"%08d" % position
+
+
+def disk_need(records: int, encoded: bool) -> int:
+    """Bytes that a store of so many records takes (encoded: an estimate): whole pages, 1 % for the tree above them."""
+    record = ENCODED_ESTIMATE if encoded else RECORD_BYTES
+    pages = -(-(record + 16) // PAGE)
+    return int(records * pages * PAGE * 1.01) + 16 * PAGE
+
+
+@contextmanager
+def checkpoint(folder: Path, capacity: int) -> Iterator[Callable[[int, memoryview], None]]:
+    """Add one checkpoint to a store: yields put(position, record); committed and synced to the disk at the end.
+
+    `capacity` is the number of records that the store is planned for. A record that the store already has is
+    passed over: the process was killed between two stores' commits. Raises StoreDiffers where it is another one (the
+    photos changed in between), lmdb.Error where the disk is full.
+    """
+    with _opened(folder, capacity) as environment:
+        have = environment.stat()["entries"]
+        with environment.begin(write=True) as transaction:
+
+            def put(position: int, record: memoryview) -> None:
+                if position >= have:
+                    transaction.put(key(position), record, append=True)
+                elif transaction.get(key(position)) != record:
+                    raise StoreDiffers(folder)
+
+            yield put
+
+
+def entries(folder: Path) -> int:
+    """How many records a store holds; 0 where there is none."""
+    if not (folder / "data.mdb").is_file():
+        return 0
+    with lmdb.open(str(folder), readonly=True, lock=False) as environment:
+        return environment.stat()["entries"]
+
+
+def read_records(folder: Path) -> Iterator[tuple[int, int, np.ndarray]]:
+    """(position, label, view 256x256x3 BGR uint8) of each record of a complete store, in order."""
+    with (
+        lmdb.open(str(folder), readonly=True, lock=False) as environment,
+        environment.begin(buffers=True) as transaction,
+    ):
+        for name, record in transaction.cursor():
+            datum = Datum.FromString(bytes(record))
+            yield int(bytes(name[:8])), datum.label, pixels(datum)
+
+
+def pixels(datum: Datum) -> np.ndarray:
+    """Pixels of a Datum, 256x256x3 BGR uint8."""
+    data = np.frombuffer(datum.data, np.uint8)
+    if datum.encoded:
+        import cv2  # only needed here: the process that writes does without it
+
+        return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return data.reshape(datum.channels, datum.height, datum.width).transpose(1, 2, 0)
+
+
+def _opened(folder: Path, capacity: int) -> lmdb.Environment:
+    """A writable environment; the map is address space, not disk space, and large enough for raw records."""
+    folder.mkdir(parents=True, exist_ok=True)
+    size = disk_need(capacity, encoded=False) + MAP_SLACK
+    return lmdb.open(str(folder), map_size=size, lock=False, max_spare_txns=0)

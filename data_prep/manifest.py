@@ -1,0 +1,51 @@
+"""manifest.csv: what became of every photo of the dataset, one line each."""
+
+import csv
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from data_prep.journal import EXCLUDED, WRITTEN, Outcome
+from data_prep.partitions import Partition
+
+COLUMNS = (
+    "photo_id", "path", "split", "position", "label", "score", "votes", "width", "height", "status", "reason",
+)  # fmt: skip
+
+
+def rows(partition: Partition, outcomes: Iterable[Outcome]) -> Iterator[tuple]:
+    """The lines of the manifest: training and test photos in record order, then those left out, by id.
+
+    `position` is the record's key in the stores of its split; `outcomes` are in record order.
+    """
+    remaining = iter(outcomes)
+    for split, photos in partition.splits().items():
+        position = 0
+        for photo in photos:
+            outcome = next(remaining)
+            written = outcome.status == WRITTEN
+            yield (
+                photo.photo_id, photo.path, split, position if written else "", photo.label, photo.score,
+                photo.votes or "", outcome.width or "", outcome.height or "", outcome.status, outcome.reason,
+            )  # fmt: skip
+            position += written
+    for photo, reason in partition.excluded:
+        yield (
+            photo.photo_id, photo.path, "", "", photo.label, photo.score, photo.votes or "", "", "", EXCLUDED, reason,
+        )  # fmt: skip
+
+
+def write(path: Path, partition: Partition, outcomes: Iterable[Outcome]) -> None:
+    """Write the manifest, synced to the disk."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(rows(partition, outcomes))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read(path: Path) -> Iterator[dict[str, str]]:
+    """The lines of a manifest as dictionaries by column."""
+    with path.open(newline="", encoding="utf-8") as file:
+        yield from csv.DictReader(file)

@@ -1,0 +1,61 @@
+"""One photo's file -> what became of it, and the records of its views; runs in the worker processes."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from data_prep import lmdb_store
+from data_prep.decoder import DamagedPicture, decode
+from data_prep.journal import CORRUPT, MISSING, WRITTEN, Outcome
+from data_prep.views import VIEWS
+
+JPEG_QUALITY = 95  # OpenCV's default, so convert_imageset's too
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which records to make of a photo: one for each view, raw or with a JPEG inside."""
+
+    views: tuple[str, ...]
+    encoded: bool
+
+
+def make_records(path: str, label: int, wanted: Wanted, places: list[memoryview]) -> tuple[Outcome, list[int]]:
+    """Read and decode a photo once and write its records into `places`; returns their lengths in bytes.
+
+    There are none unless the outcome is `written`. Nothing that a file holds raises.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return Outcome(MISSING, "no such file"), []
+    except OSError as error:
+        return Outcome(CORRUPT, f"cannot be read: {error.strerror}"), []
+    try:
+        picture = decode(data)
+    except DamagedPicture as damage:
+        return Outcome(CORRUPT, str(damage)), []
+    height, width = picture.shape[:2]
+    write = _write_encoded if wanted.encoded else _write_raw
+    lengths = [write(VIEWS[name](picture), label, place) for name, place in zip(wanted.views, places, strict=True)]
+    return Outcome(WRITTEN, "", width, height), lengths
+
+
+def _write_raw(view: np.ndarray, label: int, place: memoryview) -> int:
+    """Write the Datum of a 256x256x3 BGR uint8 view, its planes blue, green, red; returns its length."""
+    before, after = lmdb_store.raw_frame(label)
+    end = len(before) + lmdb_store.RAW_BYTES
+    place[: len(before)] = before
+    planes = np.frombuffer(place, np.uint8, lmdb_store.RAW_BYTES, len(before))
+    cv2.split(view, list(planes.reshape(3, *view.shape[:2])))
+    place[end : end + len(after)] = after
+    return end + len(after)
+
+
+def _write_encoded(view: np.ndarray, label: int, place: memoryview) -> int:
+    """Write the Datum of a view as a JPEG; returns its length."""
+    _, jpeg = cv2.imencode(".jpg", view, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    record = lmdb_store.encoded_record(jpeg.tobytes(), label)
+    place[: len(record)] = record
+    return len(record)

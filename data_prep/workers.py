@@ -1,0 +1,209 @@
+"""Processes that read and decode photos and make their records; the parent only stores them.
+
+The records lie in memory shared with the parent, a fixed ring of slots of one chunk each, so nothing
+grows with the number of photos and no pixel goes through a pipe. A worker that dies (a crash in a
+decoder, the kernel's out-of-memory killer) is replaced and its photos are decoded again; a photo on
+which two workers died is corrupt. Workers leave when the parent does, however it ends: their pipe
+closes.
+"""
+
+import ctypes
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from multiprocessing.connection import Connection, wait
+
+import cv2
+
+from data_prep.journal import CORRUPT, Outcome
+from data_prep.lmdb_store import RECORD_BYTES
+from data_prep.photos import Photo
+from data_prep.records import Wanted, make_records
+from user_error import UserError
+
+CHUNK = 8  # photos
+AHEAD = 2  # chunks in a worker's pipe: it has work while the parent waits for the disk
+IDLE = -1  # at no photo
+MAX_IDLE_DEATHS = 10
+
+Result = tuple[Outcome, list[memoryview]]
+
+
+@contextmanager
+def decoded(photos: Sequence[Photo], wanted: Wanted, jobs: int) -> Iterator[Iterator[Result]]:
+    """Iterate over what became of each photo, in order, with its record for each view.
+
+    There are no records unless the outcome is `written`; they are valid until the next item is asked
+    for. The workers are stopped at the end of the context.
+    """
+    pool = _Pool(photos, wanted, jobs)
+    try:
+        with closing(pool.results()) as results:
+            yield results
+    finally:
+        pool.stop()
+
+
+def keep_freed_memory() -> None:
+    """Have the C allocator keep up to 64 MB of freed memory instead of returning it to the kernel.
+
+    Each photo takes and frees some 100 pages for its pixels, in the parent for LMDB's, and fresh ones
+    are zeroed by the kernel first: 0.25 ms of a photo's 3 ms. Does nothing where the C library is
+    not glibc.
+    """
+    trim_threshold, mmap_threshold = -1, -3  # malloc.h
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(mmap_threshold, 32 << 20)
+        ctypes.CDLL(None).mallopt(trim_threshold, 64 << 20)
+
+
+class _Pool:
+    """The workers, their ring of slots, and which chunk is where."""
+
+    def __init__(self, photos: Sequence[Photo], wanted: Wanted, jobs: int) -> None:
+        self.photos, self.wanted = photos, wanted
+        self.chunks = -(-len(photos) // CHUNK)
+        jobs = max(1, min(jobs, self.chunks))
+        slots = jobs * (AHEAD + 1) + 1
+        self.slot_bytes = CHUNK * len(wanted.views) * RECORD_BYTES
+        self.context = multiprocessing.get_context("spawn")
+        self.ring = self.context.RawArray("B", slots * self.slot_bytes)
+        self.current = self.context.RawArray("q", [IDLE] * jobs)  # the photo that each worker is at
+        self.free = list(range(slots))
+        self.todo = list(range(self.chunks))[::-1]  # the next one last
+        self.slot_of: dict[int, int] = {}
+        self.done: dict[int, list[tuple[Outcome, list[int]]]] = {}
+        self.deaths: dict[int, int] = {}  # photo -> workers that died on it
+        self.assigned: list[list[int]] = [[] for _ in range(jobs)]
+        self.workers: list[multiprocessing.Process] = []
+        self.pipes: list[Connection] = []
+        for number in range(jobs):
+            worker, pipe = self._started(number)
+            self.workers.append(worker)
+            self.pipes.append(pipe)
+
+    def results(self) -> Iterator[Result]:
+        for chunk in range(self.chunks):
+            self._hand_out()
+            while chunk not in self.done:
+                self._collect()
+                self._hand_out()
+            slot = self.slot_of.pop(chunk)
+            for index, (outcome, lengths) in enumerate(self.done.pop(chunk)):
+                first = index * len(self.wanted.views)
+                yield (
+                    outcome,
+                    [
+                        _place(self.ring, slot * self.slot_bytes, first + view)[:length]
+                        for view, length in enumerate(lengths)
+                    ],
+                )
+            self.free.append(slot)
+
+    def stop(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+        for worker, pipe in zip(self.workers, self.pipes, strict=True):
+            worker.join()
+            pipe.close()
+
+    def _started(self, number: int) -> tuple[multiprocessing.Process, Connection]:
+        ours, theirs = self.context.Pipe()
+        worker = self.context.Process(
+            target=_work, args=(number, theirs, self.ring, self.current, self.wanted), daemon=True
+        )
+        with _interrupts_ignored():  # a child keeps that; Ctrl-C reaches the whole process group
+            worker.start()
+        theirs.close()
+        return worker, ours
+
+    def _hand_out(self) -> None:
+        """Give the workers chunks in order, up to AHEAD each, as long as there are slots."""
+        for _ in range(AHEAD):
+            for number, assigned in enumerate(self.assigned):
+                if len(assigned) >= AHEAD or not self.todo:
+                    continue
+                chunk = self.todo[-1]
+                if chunk not in self.slot_of:
+                    if not self.free:
+                        return
+                    self.slot_of[chunk] = self.free.pop()
+                assigned.append(self.todo.pop())
+                with suppress(OSError):  # a dead worker: _collect finds out
+                    self.pipes[number].send(self._task(chunk))
+
+    def _task(self, chunk: int) -> tuple[int, list[tuple[int, str, int, bool]]]:
+        first = chunk * CHUNK
+        return self.slot_of[chunk] * self.slot_bytes, [
+            (number, str(photo.file), photo.label, self.deaths.get(number, 0) > 1)
+            for number, photo in enumerate(self.photos[first : first + CHUNK], first)
+        ]
+
+    def _collect(self) -> None:
+        """Wait for a worker's results, or its death."""
+        for pipe in wait(self.pipes):
+            number = self.pipes.index(pipe)
+            try:
+                results = pipe.recv()
+            except (EOFError, OSError):
+                self._replace(number)
+                continue
+            if isinstance(results, Exception):
+                raise results
+            self.done[self.assigned[number].pop(0)] = results
+
+    def _replace(self, number: int) -> None:
+        self.workers[number].join()
+        self.pipes[number].close()
+        photo = self.current[number]
+        self.deaths[photo] = self.deaths.get(photo, 0) + 1
+        if self.deaths.get(IDLE, 0) > MAX_IDLE_DEATHS:
+            status = self.workers[number].exitcode
+            raise UserError(f"the decoding processes end by themselves, status {status}")
+        self.current[number] = IDLE
+        self.todo = sorted([*self.todo, *self.assigned[number]], reverse=True)
+        self.assigned[number] = []
+        self.workers[number], self.pipes[number] = self._started(number)
+
+
+def _place(ring, slot_start: int, index: int) -> memoryview:
+    start = slot_start + index * RECORD_BYTES
+    return memoryview(ring).cast("B")[start : start + RECORD_BYTES]
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    try:
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not in the main thread, so no handler of ours either
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _work(number: int, pipe: Connection, ring, current, wanted: Wanted) -> None:
+    """Live as a worker: take chunks, return outcomes and record lengths, until the pipe closes."""
+    cv2.setNumThreads(1)  # as many processes as cores are at work
+    keep_freed_memory()
+    views = range(len(wanted.views))
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            slot_start, photos = pipe.recv()
+            results = []
+            try:
+                for index, (photo, path, label, is_deadly) in enumerate(photos):
+                    current[number] = photo
+                    if is_deadly:
+                        results.append((Outcome(CORRUPT, "the decoder crashed on it, twice"), []))
+                        continue
+                    first = index * len(views)
+                    places = [_place(ring, slot_start, first + view) for view in views]
+                    results.append(make_records(path, label, wanted, places))
+                current[number] = IDLE
+            except Exception as error:  # a mistake of ours, not the photo's: the parent raises it
+                results = error
+            pipe.send(results)

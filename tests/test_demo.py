@@ -1,0 +1,292 @@
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, UnidentifiedImageError
+
+from data_prep import demo, demo_layout, demo_score
+from data_prep.demo import draw_dataset
+from data_prep.demo_camera import draw_size
+from data_prep.demo_score import FORCED_TIES, SCENES, WEIGHTS, rate
+from user_error import UserError
+
+REPOSITORY = Path(__file__).parents[1]
+PHOTOS, SEED = 40, 1
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    out = tmp_path_factory.mktemp("demo") / "set"
+    return out, draw_dataset(out, PHOTOS, SEED, jobs=2)
+
+
+@pytest.fixture(scope="module")
+def ratings():
+    return [rate(SEED, index) for index in range(5000)]
+
+
+def rows(out: Path) -> list[list[int]]:
+    return [list(map(int, line.split(" "))) for line in (out / "ava/AVA.txt").read_text().splitlines()]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_the_same_seed_draws_the_same_bytes_whatever_the_number_of_jobs(drawn, tmp_path):
+    out, summary = drawn
+    assert draw_dataset(tmp_path / "again", PHOTOS, SEED, jobs=1) == summary
+    assert contents(tmp_path / "again") == contents(out)
+
+
+def test_a_photo_does_not_depend_on_how_many_are_drawn_and_does_on_the_seed(drawn, tmp_path):
+    out, _ = drawn
+    for name, seed in (("few", SEED), ("other", SEED + 1)):
+        draw_dataset(tmp_path / name, 20, seed, jobs=2)
+    few, other, all_photos = (contents(f / "ava/images") for f in (tmp_path / "few", tmp_path / "other", out))
+    assert few.items() <= all_photos.items()
+    assert not set(few.values()) & set(other.values())
+    assert rows(tmp_path / "few") == rows(out)[:20]
+
+
+def test_ava_txt_has_fifteen_columns_and_ids_as_scattered_as_avas(drawn):
+    out, summary = drawn
+    table = rows(out)
+    assert len(table) == summary.photos == PHOTOS
+    assert {len(row) for row in table} == {15}
+    assert [row[0] for row in table] == list(range(1, PHOTOS + 1))
+    ids = [row[1] for row in table]
+    assert len(set(ids)) == PHOTOS
+    assert ids != sorted(ids)
+    assert max(ids) - min(ids) > PHOTOS
+    assert [tuple(row[2:12]) for row in table] == [rate(SEED, i).votes for i in range(PHOTOS)]
+
+
+def test_ids_stay_unique_up_to_the_largest_set():
+    ids = {demo_layout.photo_id(3, i) for i in range(demo.MAX_PHOTOS + demo_layout.GHOSTS)}
+    assert len(ids) == demo.MAX_PHOTOS + demo_layout.GHOSTS
+
+
+def test_every_tag_and_challenge_is_named_and_the_first_tag_is_the_scene(drawn):
+    out, _ = drawn
+    tags, challenges = (
+        dict(line.split(" ", 1) for line in (out / "ava" / name).read_text().splitlines())
+        for name in ("tags.txt", "challenges.txt")
+    )
+    assert list(tags.values()) == sorted(tags.values())
+    assert list(challenges.values()) == sorted(challenges.values())
+    for index, row in enumerate(rows(out)):
+        assert row[12] == demo_layout.SCENE_TAGS[rate(SEED, index).scene][0]
+        assert {str(tag) for tag in row[12:14] if tag} <= tags.keys()
+        assert str(row[14]) in challenges
+
+
+def test_the_test_list_is_shuffled_and_names_ids_that_ava_txt_lacks(drawn):
+    out, summary = drawn
+    listed = list(map(int, (out / "ava/aesthetics_image_lists/generic_test.jpgl").read_text().split()))
+    in_ava = [number for number in listed if number in {row[1] for row in rows(out)}]
+    assert len(set(listed)) == len(listed)
+    assert len(in_ava) == summary.test == round(PHOTOS * 3 / 13)
+    assert len(listed) - len(in_ava) == demo_layout.GHOSTS
+    assert listed != sorted(listed)
+
+
+def test_one_photo_is_missing_one_cut_off_one_cmyk_and_a_few_grey(drawn):
+    out, _ = drawn
+    kinds = []
+    for row in rows(out):
+        try:
+            with Image.open(out / f"ava/images/{row[1]}.jpg") as image:
+                image.load()
+                assert image.format == "JPEG"
+                kinds.append(image.mode)
+        except FileNotFoundError:
+            kinds.append("missing")
+        except (UnidentifiedImageError, OSError):
+            kinds.append("cut off")
+    assert (kinds.count("missing"), kinds.count("cut off"), kinds.count("CMYK"), kinds.count("L")) == (1, 1, 1, 1)
+    assert kinds.count("RGB") == PHOTOS - 4
+    assert len(list((out / "ava/images").iterdir())) == PHOTOS - 1
+
+
+def test_sides_are_160_to_800_pixels_upright_and_wide():
+    sizes = np.array([draw_size(demo_score.generators(SEED, index)[1]) for index in range(2000)])
+    assert (sizes.min(), sizes.max()) == (160, 800)
+    long_sides = sizes.max(1)
+    assert 400 <= np.median(long_sides) <= 640
+    assert 0.02 < (long_sides == 800).mean() < 0.1
+    assert 0.03 < (long_sides < 256).mean() < 0.15
+    assert 0.15 < (sizes[:, 0] < sizes[:, 1]).mean() < 0.4
+
+
+def test_cuhkpq_links_the_photos_that_eight_of_ten_viewers_agree_on(drawn):
+    out, summary = drawn
+    folders = {f"{quality}/{scene}" for quality in ("HighQuality", "LowQuality") for scene in SCENES}
+    assert {str(p.relative_to(out / "cuhkpq")) for p in out.glob("cuhkpq/*/*")} == folders
+    linked = {p.stat().st_ino: p for p in out.glob("cuhkpq/*/*/*.jpg")}
+    assert len(linked) == summary.cuhkpq_high + summary.cuhkpq_low
+    for index, row in enumerate(rows(out)):
+        rating, file = rate(SEED, index), out / f"ava/images/{row[1]}.jpg"
+        agreed = rating.approvals >= 8 or rating.approvals <= 2
+        if index in (demo_layout.MISSING, demo_layout.TRUNCATED) or not agreed:
+            assert not file.exists() or file.stat().st_nlink == 1
+            continue
+        quality = "HighQuality" if rating.approvals >= 8 else "LowQuality"
+        assert linked[file.stat().st_ino].relative_to(out / "cuhkpq").parts[:2] == (quality, rating.scene)
+
+
+def test_without_hard_links_the_photos_are_copied(ratings, tmp_path, monkeypatch):
+    def refuse(source, target):
+        raise OSError("no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    for index in range(20):
+        (tmp_path / f"{demo_layout.photo_id(SEED, index)}.jpg").write_bytes(b"photo")
+    high, low = demo_layout.write_cuhkpq(tmp_path / "cuhkpq", tmp_path, SEED, ratings[:20])
+    copies = [path.read_bytes() for path in tmp_path.glob("cuhkpq/*/*/*.jpg")]
+    assert copies == [b"photo"] * (high + low)
+
+
+def test_votes_are_spread_as_avas_are(ratings):
+    votes = np.array([rating.votes for rating in ratings])
+    voters = votes.sum(1)
+    means = votes @ np.arange(1, 11) / voters
+    assert 78 <= voters.min() < voters.max() <= 549
+    assert 200 < voters.mean() < 220
+    assert 5.3 < means.mean() < 5.5
+    assert 0.7 < means.std() < 0.8
+    assert 0.68 < np.mean([rating.good for rating in ratings]) < 0.73
+    assert {rating.scene for rating in ratings} == set(SCENES)
+
+
+def test_good_is_a_mean_of_at_least_five_in_whole_numbers(ratings):
+    for rating in ratings:
+        total = sum(value * count for value, count in enumerate(rating.votes, 1))
+        assert rating.good == (total >= 5 * sum(rating.votes))
+
+
+def test_at_least_two_photos_and_about_three_in_a_thousand_are_ties(ratings):
+    ties = [index for index, rating in enumerate(ratings) if rating.margin == 0]
+    assert set(FORCED_TIES) <= set(ties)
+    assert all(ratings[index].good for index in ties)
+    assert 0.001 < len(ties) / len(ratings) < 0.006
+
+
+def test_each_fault_foretells_the_label_and_all_of_them_nearly_decide_it(ratings):
+    faults = np.array([list(rating.faults.values()) for rating in ratings])
+    good = np.array([rating.good for rating in ratings])
+    merits = -np.log(faults / (1 - faults))
+    weighted = merits @ np.array(list(WEIGHTS.values()))
+    local = merits[:, len(demo_score.GLOBAL_WEIGHTS) :] @ np.array(list(demo_score.LOCAL_WEIGHTS.values()))
+    share = 1 - good.mean()
+    assert 0.93 < accuracy(weighted, good, share) < 0.96
+    assert 0.87 < accuracy(local, good, share) < 0.92
+    for column in merits.T:
+        assert np.corrcoef(column, good)[0, 1] > 0.4
+
+
+def accuracy(score, good, share) -> float:
+    return np.mean((score >= np.quantile(score, share)) == good)
+
+
+def test_a_second_call_does_nothing(drawn):
+    out, summary = drawn
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert draw_dataset(out, PHOTOS, SEED, jobs=2) == summary
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+
+
+@pytest.mark.parametrize(("photos", "seed"), [(PHOTOS + 1, SEED), (PHOTOS, SEED + 1)])
+def test_other_numbers_for_the_same_folder_are_refused(drawn, photos, seed):
+    out, _ = drawn
+    with pytest.raises(UserError, match=f"--photos {PHOTOS} --seed {SEED}.*delete .*--out"):
+        draw_dataset(out, photos, seed, jobs=1)
+
+
+def test_a_set_of_another_version_is_refused(drawn, monkeypatch):
+    out, _ = drawn
+    monkeypatch.setattr(demo, "drawing_version", lambda: "another")
+    with pytest.raises(UserError, match="another version"):
+        draw_dataset(out, PHOTOS, SEED, jobs=1)
+
+
+def test_a_damaged_stamp_is_refused(tmp_path):
+    (tmp_path / "demo.json").write_text("{")
+    with pytest.raises(UserError, match="damaged"):
+        draw_dataset(tmp_path, PHOTOS, SEED, jobs=1)
+
+
+def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(UserError, match="no demo dataset"):
+        draw_dataset(tmp_path, PHOTOS, SEED, jobs=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "option"),
+    [((19, 0, 1), "--photos 19"), ((100_001, 0, 1), "--photos"), ((60, -1, 1), "--seed"), ((60, 0, 0), "--jobs")],
+)
+def test_numbers_out_of_range_are_refused(tmp_path, numbers, option):
+    with pytest.raises(UserError, match=option):
+        draw_dataset(tmp_path / "set", *numbers)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written_to_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot draw into"):
+        draw_dataset(tmp_path / "file" / "set", PHOTOS, SEED, jobs=1)
+
+
+def test_a_drawing_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    def fail(images, *_):
+        (images / "1.jpg").write_bytes(b"half a photo")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(demo, "draw_photos", fail)
+    with pytest.raises(UserError, match="No space left on device"):
+        draw_dataset(tmp_path / "set", 20, SEED, jobs=1)
+    assert not list(tmp_path.iterdir())
+
+
+def start_drawing(out: Path) -> subprocess.Popen:
+    """Begin a set that takes minutes, and wait for its first photo."""
+    code = "import sys, pathlib, data_prep.demo as d; d.draw_dataset(pathlib.Path(sys.argv[1]), 50_000, 0, 1)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, out], cwd=REPOSITORY, stderr=subprocess.PIPE, start_new_session=True
+    )
+    images = out.with_name(f".{out.name}.drawing") / "ava/images"
+    deadline = time.monotonic() + 60
+    while not (images.is_dir() and any(images.iterdir())):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return process
+
+
+def test_a_killed_drawing_leaves_no_set_and_no_process_and_the_next_call_draws_it(tmp_path):
+    out = tmp_path / "set"
+    process = start_drawing(out)
+    with pytest.raises(UserError, match="another process"):
+        draw_dataset(out, 20, SEED, jobs=1)
+    process.kill()
+    process.stderr.read()  # ends when the last process that holds it has ended
+    process.wait()
+    assert not out.exists()
+    assert draw_dataset(out, 20, SEED, jobs=1).photos == 20
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+    assert len(list((out / "ava/images").iterdir())) == 19
+
+
+def test_ctrl_c_leaves_nothing(tmp_path):
+    process = start_drawing(tmp_path / "set")
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode
+    assert not list(tmp_path.iterdir())
