@@ -349,9 +349,9 @@ def slow_copy(tmp_path, ava_line, draw_picture):
     """A copy whose preparation takes some seconds."""
     root = tmp_path / "ava"
     (root / "images").mkdir(parents=True)
-    (root / "AVA.txt").write_text("".join(ava_line(1, 1000 + n, [1 + n % 9] * 10) for n in range(600)))
+    (root / "AVA.txt").write_text("".join(ava_line(1, 1000 + n, [1 + n % 9] * 10) for n in range(1200)))
     cv2.imwrite(str(root / "images" / "1000.jpg"), draw_picture(1, 1600, 1200))
-    for number in range(1, 600):
+    for number in range(1, 1200):
         os.link(root / "images" / "1000.jpg", root / "images" / f"{1000 + number}.jpg")
     return root
 
@@ -359,7 +359,7 @@ def slow_copy(tmp_path, ava_line, draw_picture):
 def test_ctrl_c_stops_within_a_second_and_a_second_call_at_once_is_refused(slow_copy, tmp_path, data_prep):
     process = start(slow_copy, tmp_path / "out", start_new_session=True)
     unfinished = tmp_path / "out" / "ava-large" / ".unfinished"
-    wait_for_growth(process, unfinished / "journal.csv", 1)
+    wait_for_growth(process, unfinished / "journal.csv", 2)  # made, then a checkpoint
     ended = data_prep(*arguments(slow_copy, tmp_path / "out"))
     assert ended.returncode == 2
     assert f"process {process.pid}" in ended.stderr
