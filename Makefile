@@ -17,7 +17,7 @@ JOBS ?= $(shell nproc)
 # where the runs of the paper's tables are: GPU=0,1 names the GPUs, CPU=1 does without
 DEVICE = $(if $(CPU),--cpu,--gpu $(GPU))
 
-.PHONY: help setup demo test test-caffe models prototxt
+.PHONY: help setup demo test test-caffe bench models prototxt
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-zA-Z-]+[%I V]*:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ test: setup ## every test, and the style of the code
 
 test-caffe: setup ## Caffe's own Python tests
 	@$(PYTHON) -m caffe_build.selftest
+
+bench: setup ## the speed of the data preparation, against convert_imageset and against decoding alone
+	@$(PYTHON) -m benchmarks.data_prep
 
 models: setup ## the two pretrained models into models/, checked
 	@$(RUN) models

@@ -59,6 +59,8 @@ def _job(run: Run, options: Options) -> Job:
     model = weights.pretrained(run.dataset, run.network)
     inputs = plan.inputs(run, model.sha256, options.data)
     folder = run.folder(options.results.resolve())
+    if folder.is_locked():
+        raise UserError(f"{folder.path}: another process is at work on this run; `status` shows how far it is")
     record = folder.record()
     if record:
         changed = sorted(name for name in inputs if record["inputs"].get(name) != inputs[name])

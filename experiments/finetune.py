@@ -75,6 +75,7 @@ class Finetuning:
             if not record["edited"]["train_val"]:
                 transfer.check(copied)
             record["transfer"] = asdict(copied)
+            self._report(transfer=asdict(copied))
         self.folder.write_record(record)
         self.evaluations = [e for e in self.folder.evaluations() if e.iteration <= self.solver.iter]
         self.solver.test_nets[0].share_with(net)

@@ -142,7 +142,8 @@ def _finish(child: Child, outcome: Outcome, listen: Listener, stop_asked: bool) 
     else:
         reason = child.error or _reason(child, status)
         outcome.failed[name] = reason
-        job.folder.write_record((job.folder.record() or {}) | {"failure": reason})
+        if not job.folder.is_locked():  # by another process, whose run it is
+            job.folder.write_record((job.folder.record() or {}) | {"failure": reason})
         listen(job, {"end": "failed", "reason": reason})
 
 

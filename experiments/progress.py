@@ -48,6 +48,11 @@ class Display:
         match message:
             case {"phase": phase}:
                 self.progress.update(task, note=self._note(name, phase))
+            case {"transfer": {"copied": copied, "new": new, "ignored": ignored}}:
+                self._print(
+                    f"{name}: {len(copied)} layers from the pretrained model,"
+                    f" new: {', '.join(new)}, ignored: {', '.join(ignored) or 'none'}"
+                )
             case {"iteration": iteration, "max_iter": max_iter, "loss": loss}:
                 note = self._note(name, "" if loss is None else f"loss {loss:.3f}")
                 self.progress.update(task, completed=iteration, total=max_iter, note=note)

@@ -210,6 +210,20 @@ def test_ctrl_c_takes_a_snapshot_and_stops_and_the_same_command_goes_on(checkout
     assert record["resumed_at"] == [stopped_at]
 
 
+def test_a_second_driver_leaves_a_run_alone_that_is_at_work(checkout):
+    first = start(checkout, *RUN, "--max-iter", "2000")
+    log = run_folder(checkout) / "caffe.log"
+    while not (log.exists() and "Iteration 1 " in log.read_text()):
+        time.sleep(0.02)
+    status, output = call(checkout, *RUN, "--max-iter", "2000")
+    assert (status, len(output.splitlines())) == (2, 1)
+    assert "another process is at work on this run" in output
+    assert re.search(rf"{ALEXNET}/seed-1 +running +\d+ of 2,000", call(checkout, "status")[1])
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(30) == 130
+    assert "failure" not in json.loads((run_folder(checkout) / "run.json").read_text())
+
+
 def test_a_failing_run_says_why_and_takes_no_other_with_it(checkout):
     vgg_local = checkout / "prototxt/demo/vgg16_local/train_val.prototxt"
     edit(vgg_local, "kernel_size: 3", "kernel_size: 999")  # Caffe aborts the process
@@ -248,7 +262,8 @@ def test_wrong_pretrained_weights_are_refused(checkout):
 
 
 def test_transfer_report_names_the_one_new_layer(checkout):
-    call(checkout, *RUN, "--max-iter", "1")
+    output = call(checkout, *RUN, "--max-iter", "1")[1]
+    assert "7 layers from the pretrained model, new: fc8_aesthetics, ignored: fc8_scenes" in output
     transfer = json.loads((run_folder(checkout) / "run.json").read_text())["transfer"]
     assert transfer["new"] == ["fc8_aesthetics"]
     assert transfer["ignored"] == ["fc8_scenes"]
