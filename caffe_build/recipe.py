@@ -13,7 +13,10 @@ from files import sha256
 
 HERE = Path(__file__).resolve().parent
 COMPILER = "/usr/bin/g++"
-FLAGS = "-O3 -march=native"
+# No -march: BLAS picks its own code for the processor, and the rest gains nothing from it (measured), so a
+# build runs on every x86_64. What does help is leave to compute both sides of a condition: it changes no
+# result, and ReLU runs 9 times as fast, being vectorised.
+FLAGS = "-O3 -fno-trapping-math"
 # All of Debian's that is compiled with or linked to, under the names that carry real versions.
 DEBIAN = (
     "cmake",
@@ -32,7 +35,14 @@ DEBIAN = (
     "libsnappy-dev",
     "protobuf-compiler",
 )
-WHEELS = ("intel-openmp", "mkl", "mkl-include", "numpy")
+# Named one by one, and not left to libmkl_rt to choose at run time: with GNU's OpenMP it is no slower than with
+# Intel's on an idle machine, and twice as fast beside other work (measured).
+MKL = (
+    "{venv}/lib/libmkl_intel_lp64.so.3",
+    "{venv}/lib/libmkl_gnu_thread.so.3",
+    "{venv}/lib/libmkl_core.so.3",
+)
+WHEELS = ("mkl", "mkl-include", "numpy")
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,6 @@ class Recipe:
     options: dict[str, str]
     patches: dict[str, str]  # file name -> sha256
     compiler: str
-    target: str  # what the flags mean on this machine's processor
     python: str
     packages: dict[str, str]  # Debian package or wheel -> version
     builder: str  # sha256 of the code that builds
@@ -76,17 +85,17 @@ def cpu(requirements: Path) -> Recipe:
     return Recipe(
         variant="cpu",
         source_sha256=source.SHA256,
-        blas=f"MKL {wheels['mkl']}",
+        blas=f"MKL {wheels['mkl']}, GNU threads",
         flags=FLAGS,
         options={
             "CPU_ONLY": "ON",
             "BLAS": "mkl",
             "MKL_INCLUDE_DIR": "{venv}/include",
-            "MKL_RT_LIBRARY": "{venv}/lib/libmkl_rt.so.3",
+            "MKL_RT_LIBRARY": ";".join(MKL),
+            "USE_OPENMP": "ON",  # Caffe's own loops have none of it: it links what this MKL asks for
         },
         patches={patch.name: sha256(patch) for patch in sorted(HERE.glob("patches/*.patch"))},
-        compiler=_output(COMPILER, "--version").splitlines()[0],
-        target=hashlib.sha256(_output(COMPILER, *FLAGS.split(), "-Q", "--help=target").encode()).hexdigest(),
+        compiler=compiler_version(),
         python=platform.python_version(),
         packages=installed(DEBIAN) | wheels,
         builder=sha256(HERE / "build.py"),
@@ -107,5 +116,7 @@ def installed(patterns: tuple[str, ...]) -> dict[str, str]:
     return {row[1]: row[2] for row in rows if row[0] == "installed"}
 
 
-def _output(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def compiler_version() -> str:
+    """The first line of what the compiler says of itself."""
+    done = subprocess.run([COMPILER, "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[0]

@@ -30,7 +30,6 @@ RECIPE = recipe.Recipe(
     options={"BLAS": "mkl"},
     patches={"a.patch": "0"},
     compiler="g++ 1",
-    target="0",
     python="3.11.0",
     packages={"numpy": "1", "libopencv-dev": "1"},
     builder="0",
