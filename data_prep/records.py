@@ -12,6 +12,7 @@ from data_prep.views import VIEWS
 
 JPEG_QUALITY = 95  # OpenCV's default, so convert_imageset's too
 
+
 @dataclass(frozen=True)
 class Wanted:
     """Which records to make of a photo: one for each view, raw or with a JPEG inside."""
