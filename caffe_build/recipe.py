@@ -84,8 +84,8 @@ def cpu(requirements: Path) -> Recipe:
             "CPU_ONLY": "ON",
             "BLAS": "mkl",
             "MKL_INCLUDE_DIR": "{venv}/include",
-            # It takes Intel's OpenMP, which beside other busy threads is at worst twice as slow; GNU's, which is
-            # as fast on an idle machine, was seen to be 600 times as slow there.
+            # By itself it takes Intel's OpenMP. GNU's is as fast on an idle machine, but beside other busy
+            # programs its threads were seen to wait for each other for 7 s in an iteration of 12 ms.
             "MKL_RT_LIBRARY": "{venv}/lib/libmkl_rt.so.3",
         },
         patches={patch.name: sha256(patch) for patch in sorted(HERE.glob("patches/*.patch"))},
