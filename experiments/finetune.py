@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -54,8 +53,8 @@ class Finetuning:
         """Go on from the newest snapshot, or from the pretrained weights, to the last iteration."""
         self._listen_for_signals()
         self.folder.done.unlink(missing_ok=True)  # there when a finished run is to go further
-        self._write_texts()
         self.prefix = snapshots.prefix(self.job.run.variant)
+        self._write_texts()
         self.test_every, self.snapshot_every = texts.intervals(self.job.run.solver)
         self.test_every = self.job.evaluate_every or self.test_every
         photos = self._test_photos()
@@ -94,7 +93,7 @@ class Finetuning:
         """Keep the texts that run, beside their results."""
         run = self.job.run
         net = texts.net(run.train_val, self.job.data)
-        self.param = texts.solver(run.solver, run.seed, snapshots.prefix(run.variant), self.job.max_iter)
+        self.param = texts.solver(run.solver, run.seed, self.prefix, self.job.max_iter)
         write_atomically(self.folder.train_val, texts.text(net))
         write_atomically(self.folder.solver, texts.text(self.param))
 
@@ -147,12 +146,12 @@ class Finetuning:
                 return
             self.solver.step(self._next_stop() - iteration)
 
-    def _evaluation_points(self) -> Iterator[int]:
+    def _evaluation_points(self) -> set[int]:
         max_iter = self.param.max_iter
         points = {stated("finetuning.sufficient_iter"), max_iter}
         if self.test_every:
             points.update(range(self.test_every, max_iter + 1, self.test_every))
-        return iter(sorted(points))
+        return points
 
     def _is_evaluated(self, iteration: int) -> bool:
         return any(evaluation.iteration == iteration for evaluation in self.evaluations)
