@@ -27,10 +27,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def table(arguments: argparse.Namespace) -> None:
-    from report.tables import lines, render
+    from report.tables import render
 
-    wanted = tables()[arguments.name]
-    print(render(wanted, lines(wanted, arguments.results), arguments.format))
+    print(render(tables()[arguments.name], arguments.results, arguments.format))
 
 
 def status(arguments: argparse.Namespace) -> None:
@@ -47,12 +46,15 @@ def models(arguments: argparse.Namespace) -> None:
 
 
 def doctor(arguments: argparse.Namespace) -> int:
-    from experiments.doctor import examine
+    from experiments.doctor import examine, try_out
     from experiments.plan import runs
 
     datasets = [arguments.dataset] if arguments.dataset else DATASETS
     wanted = [run for dataset in datasets for run in runs(dataset)]
-    found = examine(wanted, arguments.data, arguments.results, arguments.photos, arguments.cpu)
+    gpus = None if arguments.cpu else arguments.gpu
+    found = examine(wanted, arguments.data, arguments.results, arguments.photos, gpus)
+    if not any(finding.problem and finding.subject in ("Caffe", "prototxt") for finding in found):
+        found += try_out(wanted, arguments.data)
     for finding in found:
         print(f"{'MISSING' if finding.problem else 'ok':8}{finding.subject:14}{finding.text}")
     return 2 if any(finding.problem for finding in found) else 0
@@ -90,15 +92,18 @@ def parser() -> argparse.ArgumentParser:
             help=f"{holds} (default: {name})",
         )
 
+    def device(sub: argparse.ArgumentParser) -> None:
+        where = sub.add_mutually_exclusive_group()
+        where.add_argument("--gpu", type=gpu_ids, default=[0], metavar="IDS", help="e.g. 0 or 0,1 (default: 0)")
+        where.add_argument("--cpu", action="store_true", help="the runs are to be on the CPU")
+
     sub = command(run, "fine-tune and evaluate; what is done is skipped, what is half done goes on")
     sub.add_argument("--dataset", choices=DATASETS, required=True)
     sub.add_argument("--network", nargs="+", choices=NETWORKS, default=NETWORKS, metavar="N")
     sub.add_argument("--view", nargs="+", choices=VIEWS, default=VIEWS, metavar="V")
     seed = stated("finetuning.seed")
     sub.add_argument("--seeds", nargs="+", type=positive, default=[seed], metavar="S")
-    where = sub.add_mutually_exclusive_group()
-    where.add_argument("--gpu", type=gpu_ids, default=[0], metavar="IDS", help="e.g. 0 or 0,1")
-    where.add_argument("--cpu", action="store_true")
+    device(sub)
     sub.add_argument("--per-gpu", type=positive, default=1, metavar="K", help="runs on each GPU")
     sub.add_argument("--max-iter", type=positive, metavar="N", help="instead of the solver's")
     sub.add_argument("--eval-every", type=positive, metavar="N", help="iterations")
@@ -117,7 +122,7 @@ def parser() -> argparse.ArgumentParser:
     sub = command(doctor, "say what is missing on this machine, and how to mend it")
     sub.add_argument("--dataset", choices=DATASETS, help="look at what this one needs alone")
     sub.add_argument("--photos", type=Path, metavar="DIR", help="where its photos are to come from")
-    sub.add_argument("--cpu", action="store_true", help="the runs are to be on the CPU")
+    device(sub)
     folder(sub, "data", "the prepared datasets")
     folder(sub, "results", "the run folders")
 

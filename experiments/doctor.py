@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ import psutil
 
 from caffe_build.install import describe
 from data_prep.lmdb_store import entries
-from experiments import plan, weights
+from experiments import gpus, plan, weights
 from experiments.plan import Run
+from experiments.rehearsal import rehearse
 from paper import ROOT
 from user_error import UserError
 
@@ -30,13 +30,15 @@ class Finding:
     problem: bool = False
 
 
-def examine(runs: Iterable[Run], data: Path, results: Path, photos: Path | None, cpu: bool) -> list[Finding]:
-    """All there is to say about this machine before `runs`.
+def examine(
+    runs: Iterable[Run], data: Path, results: Path, photos: Path | None, wanted_gpus: list[int] | None
+) -> list[Finding]:
+    """All there is to say about this machine before `runs` on those GPUs; None is the CPU.
 
     `photos` is the folder that their dataset will be prepared from, where that is still to be done.
     """
     runs = list(runs)
-    found = [*_caffe(), *(() if cpu else _gpus()), _memory()]
+    found = [*_caffe(), *(() if wanted_gpus is None else _gpus(wanted_gpus)), _memory()]
     for dataset in dict.fromkeys(run.dataset for run in runs):
         found += _dataset(data / dataset, photos)
     for model in dict.fromkeys(weights.pretrained(run.dataset, run.network) for run in runs):
@@ -50,6 +52,19 @@ def examine(runs: Iterable[Run], data: Path, results: Path, photos: Path | None,
     return [*found, _disk(runs, results)]
 
 
+def try_out(runs: Iterable[Run], data: Path) -> list[Finding]:
+    """What Caffe says of the variants of those runs whose dataset and pretrained model are there."""
+    ready = [
+        run
+        for run in runs
+        if (data / run.dataset / "summary.json").exists() and weights.pretrained(run.dataset, run.network).path.exists()
+    ]
+    unfit = rehearse(ready, data)
+    fit = [run.variant for run in ready if run.name not in unfit]
+    found = [Finding("prototxt", f"{name}: {reason}", True) for name, reason in unfit.items()]
+    return [*found, Finding("prototxt", f"Caffe builds {', '.join(fit)}")] if fit else found
+
+
 def _caffe() -> Iterator[Finding]:
     if importlib.util.find_spec("caffe") is None:
         yield Finding("Caffe", "not installed here: type `make setup`, and use .venv/bin/python", True)
@@ -59,21 +74,18 @@ def _caffe() -> Iterator[Finding]:
     yield Finding("Caffe", build or "not one of ours: no caffe-build.json in .venv")
 
 
-def _gpus() -> Iterator[Finding]:
-    if shutil.which("nvidia-smi") is None:
-        text = "none to be seen (nvidia-smi is missing): install NVIDIA's driver, or give CPU=1 (--cpu)"
-        yield Finding("GPU", text, True)
+def _gpus(wanted: list[int]) -> Iterator[Finding]:
+    try:
+        there = gpus.listed()
+    except UserError as error:
+        yield Finding("GPU", str(error), True)
         return
-    query = ["nvidia-smi", "--query-gpu=index,name,memory.used,memory.total", "--format=csv,noheader"]
-    listed = subprocess.run(query, capture_output=True, text=True)
-    if listed.returncode:
-        said = listed.stdout.strip() or listed.stderr.strip()
-        yield Finding("GPU", f"nvidia-smi fails ({said}): mend the driver, or give CPU=1 (--cpu)", True)
-    for line in listed.stdout.splitlines() if not listed.returncode else ():
-        index, name, used, total = line.split(", ")
-        yield Finding("GPU", f"{index}: {name}, {used} of {total} in use")
+    for gpu in there:
+        yield Finding("GPU", f"{gpu.index}: {gpu}")
+    for index in sorted(set(wanted) - {gpu.index for gpu in there}):
+        yield Finding("GPU", f"there is none of number {index}: give one of those above (--gpu)", True)
     if describe(Path(sys.prefix)).get("variant") == "cpu":
-        yield Finding("GPU", "this Caffe is built for the CPU: give CPU=1 (--cpu)", True)
+        yield Finding("GPU", "this Caffe is built for the CPU: type `make setup GPU=1`, or give CPU=1 (--cpu)", True)
 
 
 def _memory() -> Finding:

@@ -12,6 +12,7 @@ from experiments.job import Job
 from experiments.launch import Outcome, Slot, cpu_slots, gpu_slots, launch
 from experiments.plan import Run
 from experiments.progress import Display
+from experiments.rehearsal import rehearse
 from user_error import UserError
 
 
@@ -32,7 +33,7 @@ def run(runs: Iterable[Run], options: Options, dry_run: bool = False) -> int:
     """Do what is left of `runs`; the exit status: 0 all done, 1 some failed, 130 stopped on request."""
     console = Console()
     runs = list(runs)
-    findings = examine(runs, options.data, options.results, photos=None, cpu=options.gpus is None)
+    findings = examine(runs, options.data, options.results, photos=None, wanted_gpus=options.gpus)
     problems = [f"{finding.subject}: {finding.text}" for finding in findings if finding.problem]
     if problems:
         raise UserError("\nerror: ".join(problems))
@@ -43,14 +44,15 @@ def run(runs: Iterable[Run], options: Options, dry_run: bool = False) -> int:
             _say(console, f"{each.name}: done already")
         else:
             jobs.append(job)
+    slots = _slots(len(jobs), options)
+    # Those that start at once find out as soon themselves.
+    unfit = rehearse((job.run for job in (jobs if dry_run else jobs[len(slots) :])), options.data)
     if dry_run:
         for job in jobs:
-            _say(console, f"{job.run.name}: to do ({job.folder.state()})")
-        return 0
-    if not jobs:
-        return 0
+            _say(console, f"{job.run.name}: {unfit.get(job.run.name) or f'to do ({job.folder.state()})'}")
+        return 1 if unfit else 0
     with Display(console) as display:
-        outcome = launch(jobs, _slots(len(jobs), options), display.listen)
+        outcome = launch(jobs, unfit, slots, display.listen)
     return _conclude(console, jobs, outcome)
 
 
@@ -62,7 +64,7 @@ def _job(run: Run, options: Options) -> Job:
     if folder.is_locked():
         raise UserError(f"{folder.path}: another process is at work on this run; `status` shows how far it is")
     record = folder.record()
-    if record:
+    if record and folder.holds_work():
         changed = sorted(name for name in inputs if record["inputs"].get(name) != inputs[name])
         if changed:
             raise UserError(

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -17,14 +18,15 @@ from typing import Any
 import caffe
 import numpy as np
 
-from data_prep import manifest
+from data_prep import manifest, summary
 from experiments import snapshots, texts, transfer
 from experiments.evaluate import Scores, TestPass, check_order
 from experiments.job import STOPPED, Job, Messages
+from experiments.last_words import with_mend
 from experiments.provenance import provenance
 from experiments.run_folder import Evaluation, Prediction
 from files import write_atomically
-from paper import stated
+from paper import LAST_LAYER, stated
 from prototxt.generated import is_edited
 from user_error import UserError
 
@@ -55,12 +57,11 @@ class Finetuning:
         self.folder.done.unlink(missing_ok=True)  # there when a finished run is to go further
         self.prefix = snapshots.prefix(self.job.run.variant)
         self._write_texts()
-        self.test_every, self.snapshot_every = texts.intervals(self.job.run.solver)
-        self.test_every = self.job.evaluate_every or self.test_every
         photos = self._test_photos()
-        record = self._start_record()
-
+        snapshots.prune(self.folder.snapshots, KEPT_SNAPSHOTS)  # of what a killed process left half-written
         snapshot = snapshots.newest(self.folder.snapshots)
+        record = self._start_record(snapshot.iteration if snapshot else 0)
+
         self.solver = self._build_solver()
         net = self.solver.net
         if snapshot:
@@ -68,11 +69,13 @@ class Finetuning:
             snapshots.go_on(self.solver, snapshot, self.prefix, self.param.iter_size)
             self.started -= snapshot.seconds
             self.losses = list(snapshot.losses)
-            record["resumed_at"].append(snapshot.iteration)
         else:
-            copied = transfer.copy_weights(net, self.job.weights)
+            copied = transfer.examine(net, self.job.weights)
             if not record["edited"]["train_val"]:
                 transfer.check(copied)
+            elif copied.new != [LAST_LAYER]:
+                self._report(warning=f"the edited prototxt has {', '.join(copied.new)} start anew")
+            net.copy_from(str(self.job.weights))
             record["transfer"] = asdict(copied)
             self._report(transfer=asdict(copied))
         self.folder.write_record(record)
@@ -93,26 +96,30 @@ class Finetuning:
         """Keep the texts that run, beside their results."""
         run = self.job.run
         net = texts.net(run.train_val, self.job.data)
-        self.param = texts.solver(run.solver, run.seed, self.prefix, self.job.max_iter)
+        written = texts.solver(run.solver)
+        self.test_every = self.job.evaluate_every or written.test_interval
+        self.snapshot_every = written.snapshot
+        self.param = texts.driven(written, run.seed, self.prefix, self.job.max_iter)
         write_atomically(self.folder.train_val, texts.text(net))
         write_atomically(self.folder.solver, texts.text(self.param))
 
-    def _start_record(self) -> dict[str, Any]:
+    def _start_record(self, from_iteration: int) -> dict[str, Any]:
+        """Write run.json: what the run is, and one more session of work on it."""
         run = self.job.run
         earlier = self.folder.record() or {}
+        if earlier.get("inputs") != self.job.inputs:  # a start that came to nothing
+            earlier = {}
+        session = {"from_iteration": from_iteration, "started": _now(), "command": self.job.command}
         record = {
             "run": asdict(run),
-            "command": self.job.command,
             "inputs": self.job.inputs,
             "edited": {"train_val": is_edited(run.train_val), "solver": is_edited(run.solver)},
             "weights": str(self.job.weights),
             "data": str(self.job.data),
-            "gpu": self.job.gpu,
+            "dataset": self._dataset(),
             "max_iter": self.param.max_iter,
-            "started": earlier.get("started", _now()),
-            "resumed_at": earlier.get("resumed_at", []),
             "transfer": earlier.get("transfer"),
-            **provenance(),
+            "sessions": [*earlier.get("sessions", []), session | provenance(self.job.gpu)],
         }
         self.folder.write_record(record)
         return record
@@ -123,6 +130,12 @@ class Finetuning:
             caffe.set_mode_gpu()
         os.chdir(self.folder.path)  # the solver's paths are relative to it
         return caffe.get_solver(self.folder.solver.name)
+
+    def _dataset(self) -> dict[str, Any]:
+        """What the tables have to know of the dataset, whose summary may be gone or another by then."""
+        content = summary.read(self.job.data / self.job.run.dataset)
+        photos = {split: counts["written"] for split, counts in content["splits"].items()}
+        return {"photos": photos} | {name: content[name] for name in ("rule", "command", "lists_sha256")}
 
     def _test_photos(self) -> list[tuple[str, int]]:
         """Id and label of the test photos, in the order of the LMDB."""
@@ -215,11 +228,9 @@ class Finetuning:
             raise Stopped
 
     def _listen_for_signals(self) -> None:
-        """The first SIGINT or SIGTERM asks for a snapshot and a stop, the second ends the process at once."""
+        """SIGINT or SIGTERM asks for a snapshot and a stop."""
 
-        def ask_to_stop(number: int, _frame: object) -> None:
-            if self.stop_asked:
-                os._exit(128 + number)
+        def ask_to_stop(_number: int, _frame: object) -> None:
             self.stop_asked = True
 
         signal.signal(signal.SIGINT, ask_to_stop)
@@ -256,6 +267,10 @@ def main() -> int:
             Finetuning(job, messages).run()
     except UserError as error:
         messages.send(error=str(error))
+        return 2
+    except OSError as error:  # a full disk, a folder that may not be written
+        traceback.print_exc()  # into caffe.log
+        messages.send(error=with_mend(str(error)))
         return 2
     except Stopped:
         return STOPPED

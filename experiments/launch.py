@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import selectors
 import signal
 import subprocess
@@ -12,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from experiments import gpus
 from experiments.job import STOPPED, Job
+from experiments.last_words import last_words
 from paper import ROOT
 
 Listener = Callable[[Job, dict[str, Any]], None]
-
-FATAL = re.compile(r"^F\d{4,8} .*?\] (.*)", re.MULTILINE)  # glog: F1124 10:00:00.000000 77 net.cpp:757] ...
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,18 @@ def gpu_slots(gpus: list[int], per_gpu: int) -> list[Slot]:
     return [Slot(gpu=gpu, threads=None) for _ in range(per_gpu) for gpu in gpus]
 
 
-def launch(jobs: list[Job], slots: list[Slot], listen: Listener) -> Outcome:
+def launch(jobs: list[Job], unfit: dict[str, str], slots: list[Slot], listen: Listener) -> Outcome:
     """Do all jobs, at most one on each slot; `listen` hears every message of every child.
 
+    `unfit` tells of jobs, by their runs' names, why they cannot be done: they count as failed.
     SIGINT and SIGTERM are passed on to the children, which take a snapshot and stop; a second one ends them at once.
     A child that fails takes no other with it.
     """
     outcome = Outcome()
-    waiting, free = list(jobs), list(slots)
+    waiting, free = [job for job in jobs if job.run.name not in unfit], list(slots)
+    for job in jobs:
+        if job.run.name in unfit:
+            _fail(job, unfit[job.run.name], outcome, listen)
     children: dict[int, Child] = {}
     selector = selectors.DefaultSelector()
     with _passing_signals_on(children, waiting) as stop_asked:
@@ -103,7 +106,7 @@ def launch(jobs: list[Job], slots: list[Slot], listen: Listener) -> Outcome:
 def _start(job: Job, slot: Slot) -> Child:
     job.folder.path.mkdir(parents=True, exist_ok=True)
     reading, writing = os.pipe()
-    environment = os.environ | {"GLOG_log_year_in_prefix": "0", "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"GLOG_log_year_in_prefix": "0", "PYTHONPATH": str(ROOT), **gpus.NUMBERING}
     if slot.threads:
         environment |= {name: str(slot.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     with job.folder.log.open("ab") as log:
@@ -140,26 +143,26 @@ def _finish(child: Child, outcome: Outcome, listen: Listener, stop_asked: bool) 
         outcome.stopped.append(name)
         listen(job, {"end": "stopped"})
     else:
-        reason = child.error or _reason(child, status)
-        outcome.failed[name] = reason
+        _fail(job, child.error or _reason(child, status), outcome, listen)
+
+
+def _fail(job: Job, reason: str, outcome: Outcome, listen: Listener) -> None:
+    """Note a failure, in the run's folder too."""
+    outcome.failed[job.run.name] = reason
+    try:
+        job.folder.path.mkdir(parents=True, exist_ok=True)
         if not job.folder.is_locked():  # by another process, whose run it is
             job.folder.write_record((job.folder.record() or {}) | {"failure": reason})
-        listen(job, {"end": "failed", "reason": reason})
+    except OSError as error:  # the disk that the run failed on
+        reason = f"{reason} (not noted in its run.json: {error})"
+    listen(job, {"end": "failed", "reason": reason})
 
 
 def _reason(child: Child, status: int) -> str:
-    """Caffe's own last word, else how the process ended."""
     path = child.job.folder.log
     with path.open("rb") as file:
         file.seek(child.log_start)
-        text = file.read().decode("utf-8", errors="replace")
-    fatal = FATAL.findall(text)
-    if fatal:
-        return f"Caffe says: {fatal[-1]} ({path})"
-    if status < 0:
-        return f"ended by {signal.Signals(-status).name} ({path})"
-    lines = text.strip().splitlines() or [f"exit status {status}"]
-    return f"{lines[-1]} ({path})"
+        return f"{last_words(file.read().decode('utf-8', errors='replace'), status)} ({path})"
 
 
 @contextmanager
@@ -171,7 +174,7 @@ def _passing_signals_on(children: dict[int, Child], waiting: list[Job]) -> Itera
         came.append(number)
         waiting.clear()
         for child in children.values():
-            child.process.send_signal(number)
+            child.process.send_signal(number if len(came) == 1 else signal.SIGKILL)
 
     earlier = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -5,19 +5,22 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from caffe_build.install import describe
+from experiments import gpus
 from paper import ROOT
 
 PACKAGES = ("numpy", "protobuf", "lmdb", "opencv-python-headless", "mkl")
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")  # environment variables
 
 
-def provenance() -> dict[str, Any]:
-    """What a reader needs, a year later, to argue about the number; JSON-ready."""
+def provenance(gpu: int | None) -> dict[str, Any]:
+    """What a reader needs, a year later, to argue about a number measured on this GPU (None: the CPU); JSON-ready."""
     return {
+        "gpu": None if gpu is None else asdict(gpus.listed()[gpu]),
         "git": _git(),
         "caffe": describe(Path(sys.prefix)),
         "python": sys.version.split()[0],
@@ -26,7 +29,7 @@ def provenance() -> dict[str, Any]:
             "system": platform.platform(),
             "cpu": _cpu(),
             "cores": os.cpu_count(),
-            "threads": {name: os.environ.get(name) for name in THREADS},
+            "settings": {name: os.environ.get(name) for name in SETTINGS},
         },
     }
 

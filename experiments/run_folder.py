@@ -92,6 +92,10 @@ class RunFolder:
         """The iteration at which the run was completed, or None."""
         return json.loads(self.done.read_text())["iteration"] if self.done.exists() else None
 
+    def holds_work(self) -> bool:
+        """Whether there is something to go on from: a result or a snapshot."""
+        return self.done.exists() or any(self.snapshots.glob("iter_*.json"))
+
     def state(self) -> str:
         """What the disk tells of the run: 'done', 'running', 'failed', 'stopped' or 'missing'."""
         if self.is_locked():
@@ -134,6 +138,11 @@ class RunFolder:
             yield
         finally:
             os.close(descriptor)
+
+
+def seed_folders(variant: Path) -> list[RunFolder]:
+    """The runs of one variant, <results>/<dataset>/<network>_<view>, by rising seed."""
+    return [RunFolder(path) for path in sorted(variant.glob("seed-*"), key=lambda path: int(path.name[len("seed-") :]))]
 
 
 def _read_csv(path: Path, kind: type) -> list[list[Any]]:

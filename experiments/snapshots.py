@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import caffe
+from caffe.proto import caffe_pb2
+from google.protobuf.message import DecodeError
 
 from files import sha256, sync_file, write_atomically
+from user_error import UserError
 
-RANDOM_LAYERS = (
-    "Data",
-    "Dropout",
-)  # the layers whose place or random stream a snapshot does not keep
+RANDOM_LAYERS = ("Data", "Dropout")  # the layers whose place or random stream a snapshot does not keep
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,12 @@ def take(solver: caffe.SGDSolver, folder: Path, prefix: str, seconds: float, los
     folder.mkdir(exist_ok=True)
     solver.snapshot()
     stem = folder.parent / f"{prefix}_iter_{solver.iter}"
-    files = [stem.with_name(stem.name + suffix) for suffix in (".caffemodel", ".solverstate")]
-    for file in files:
+    files = {
+        stem.with_name(stem.name + ".caffemodel"): caffe_pb2.NetParameter,
+        stem.with_name(stem.name + ".solverstate"): caffe_pb2.SolverState,
+    }
+    for file, message in files.items():
+        _check_whole(file, message)
         sync_file(file)
     snapshot = Snapshot(solver.iter, seconds, losses, {file.name: sha256(file) for file in files})
     write_atomically(_marker(folder, solver.iter), json.dumps(asdict(snapshot)) + "\n")
@@ -52,6 +56,8 @@ def newest(folder: Path) -> Snapshot | None:
 
 def prune(folder: Path, keep: int) -> None:
     """Remove all but the newest `keep` snapshots, and files that belong to none."""
+    if not folder.exists():
+        return
     listed = sorted(_listed(folder), key=lambda s: s.iteration)
     kept = {name for snapshot in listed[-keep:] for name in snapshot.sha256}
     kept |= {_marker(folder, snapshot.iteration).name for snapshot in listed[-keep:]}
@@ -83,3 +89,12 @@ def _listed(folder: Path) -> list[Snapshot]:
 
 def _is_whole(path: Path, digest: str) -> bool:
     return path.exists() and sha256(path) == digest
+
+
+def _check_whole(file: Path, message: type) -> None:
+    """Raise UserError unless `file` parses: Caffe does not notice when a full disk takes the last bytes (io.cpp)."""
+    try:
+        message.FromString(file.read_bytes())
+    except DecodeError:
+        text = f"{file} was not written whole: make room on the disk, the run goes on from the snapshot before"
+        raise UserError(text) from None

@@ -27,11 +27,20 @@ def net(path: Path, data: Path) -> caffe_pb2.NetParameter:
     return param
 
 
-def solver(path: Path, seed: int, snapshot_prefix: str, max_iter: int | None) -> caffe_pb2.SolverParameter:
-    """The solver of `path` for a run of this seed; the driver itself tests and takes the snapshots."""
+def solver(path: Path) -> caffe_pb2.SolverParameter:
+    """The solver of `path`, as a person left it."""
     param = _parse(path, caffe_pb2.SolverParameter())
     if not param.net:
         raise UserError(f"{path}: the field `net` is missing; the driver knows no other way to name a net")
+    return param
+
+
+def driven(
+    written: caffe_pb2.SolverParameter, seed: int, snapshot_prefix: str, max_iter: int | None
+) -> caffe_pb2.SolverParameter:
+    """The solver of one run: the driver itself tests and takes the snapshots."""
+    param = caffe_pb2.SolverParameter()
+    param.CopyFrom(written)
     if max_iter is not None:
         param.max_iter = max_iter
     param.net = "train_val.prototxt"
@@ -43,12 +52,6 @@ def solver(path: Path, seed: int, snapshot_prefix: str, max_iter: int | None) ->
     param.test_interval = NEVER
     param.test_initialization = False
     return param
-
-
-def intervals(path: Path) -> tuple[int, int]:
-    """How often the solver of `path` wants a test and a snapshot, in iterations; 0 is never."""
-    param = _parse(path, caffe_pb2.SolverParameter())
-    return param.test_interval, param.snapshot
 
 
 def text(param: caffe_pb2.NetParameter | caffe_pb2.SolverParameter) -> str:

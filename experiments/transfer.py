@@ -19,8 +19,8 @@ class Transfer:
     ignored: list[str]  # of the file, not in the net
 
 
-def copy_weights(net: caffe.Net, weights: Path) -> Transfer:
-    """Copy the pretrained weights into `net` by layer name; UserError where a shape differs.
+def examine(net: caffe.Net, weights: Path) -> Transfer:
+    """What net.copy_from(weights) would do, by layer name; UserError where a shape differs.
 
     Caffe copies silently: a layer whose name the file lacks keeps its filler (net.cpp, CopyTrainedLayersFrom), and a
     shape that differs ends the process. So both are looked at first.
@@ -36,7 +36,6 @@ def copy_weights(net: caffe.Net, weights: Path) -> Transfer:
                     f"layer {name}: blob {i} is {shape} in the net and {source[name][i : i + 1]} in {weights};"
                     " a layer of another shape needs another name"
                 )
-    net.copy_from(str(weights))
     return Transfer(
         copied=[name for name in net.params if name in source],
         new=[name for name in net.params if name not in source],

@@ -1,12 +1,13 @@
 """All runs of all tables, and how far each is."""
 
 import re
+from datetime import datetime
 from pathlib import Path
 
 from tabulate import tabulate
 
 from experiments.plan import Run, max_iter, runs
-from experiments.run_folder import RunFolder
+from experiments.run_folder import RunFolder, seed_folders
 from paper import tables
 
 ITERATION = re.compile(r"\] Iteration (\d+)[ ,]")  # Caffe's display line in caffe.log
@@ -23,8 +24,8 @@ def status(results: Path) -> str:
 
 
 def _with_other_seeds(run: Run, results: Path) -> list[Run]:
-    variant = (results / run.name).parent
-    seeds = {run.seed} | {int(path.name.removeprefix("seed-")) for path in variant.glob("seed-*")}
+    there = seed_folders(results / run.variant)
+    seeds = {run.seed} | {int(folder.path.name.removeprefix("seed-")) for folder in there}
     return [Run(run.dataset, run.network, run.view, seed) for seed in sorted(seeds)]
 
 
@@ -40,9 +41,22 @@ def _state(run: Run, results: Path) -> list[str]:
     note = record.get("failure", "") if state == "failed" else ""
     if state == "stopped":
         note = "the command `run` goes on from its last snapshot"
+    if state == "running":
+        note = _time_left(folder, iteration, total)
     if state == "done":
         note = f"accuracy {folder.evaluations()[-1].test_accuracy:.2%}"
     return [state, f"{iteration:,} of {total:,}", note]
+
+
+def _time_left(folder: RunFolder, iteration: int, total: int) -> str:
+    """Worked out from the pace of the session at work: caffe.log was last written to at `iteration`."""
+    sessions = (folder.record() or {}).get("sessions")
+    if not sessions or iteration <= sessions[-1]["from_iteration"]:
+        return "starting"
+    begun = datetime.fromisoformat(sessions[-1]["started"]).timestamp()
+    pace = (folder.log.stat().st_mtime - begun) / (iteration - sessions[-1]["from_iteration"])
+    minutes, seconds = divmod(round(pace * (total - iteration)), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02} left"
 
 
 def _last_iteration(folder: RunFolder) -> int:

@@ -4,47 +4,30 @@ import csv
 import io
 import json
 import statistics
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 from tabulate import tabulate
 
 from experiments.plan import Run, max_iter
-from experiments.run_folder import RunFolder
+from experiments.run_folder import RunFolder, seed_folders
 from paper import Row, Table, stated
-from report.scores import interval, scores
+from report.line import DASH, Line
+from report.notes import notes
+from report.scores import Scores, interval, scores
 
-DASH = "–"
 FORMATS = ("text", "markdown", "csv", "json")
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of a printed table. Rates are in percent; what is not known is None."""
-
-    method: str
-    paper: float | None
-    ours: float | None = None  # mean over seeds
-    sd: float | None = None  # over two or more seeds
-    difference: float | None = None  # ours - paper, in points
-    low: float | None = None  # of the 95 % interval of ours
-    high: float | None = None
-    n: int | None = None  # test photos
-    majority: float | None = None
-    balanced: float | None = None  # balanced accuracy
-    iterations: int | None = None
-    minutes: float | None = None  # mean over seeds
-    seeds: int = 0
-    status: str = ""
+def lines(table: Table, results: Path) -> list[Line]:
+    """The lines of a table from the runs below `results`, of all seeds found there."""
+    return [_line(table, row, results) for row in table.rows]
 
 
-def lines(table: Table, results: Path, seeds: list[int] | None = None) -> list[Line]:
-    """The lines of a table from the runs below `results`: of all seeds found there, or of `seeds`."""
-    return [_line(table, row, results, seeds) for row in table.rows]
-
-
-def render(table: Table, table_lines: list[Line], form: str) -> str:
-    """The table in one of FORMATS, without a final newline."""
+def render(table: Table, results: Path, form: str) -> str:
+    """The table in one of FORMATS, without a final newline; as text and markdown with the notes that apply."""
+    table_lines = lines(table, results)
     if form == "json":
         return json.dumps([asdict(line) for line in table_lines], indent=2, ensure_ascii=False)
     if form == "csv":
@@ -54,21 +37,19 @@ def render(table: Table, table_lines: list[Line], form: str) -> str:
         writer.writerows(asdict(line) for line in table_lines)
         return text.getvalue().rstrip("\n")
     style = "pipe" if form == "markdown" else "simple"
-    columns = ["", "paper", "ours", "diff.", "95 % interval", "n", "majority", "balanced"]
-    columns += ["iterations", "time", "status"]
-    align = ["left"] + ["right"] * 9 + ["left"]
+    columns = ["", "paper", "ours", "diff.", "95 % interval", "n", "majority", "balanced", "AUC", "seeds", "time"]
+    columns += ["status"]
+    align = ["left"] + ["right"] * (len(columns) - 2) + ["left"]
     body = tabulate([_cells(line) for line in table_lines], columns, style, colalign=align)
     title = table.title if table.source is None else f"Table {table.name}. {table.title}"
-    notes = "\n".join(f"- {note}" for note in _notes(table, table_lines))
-    return f"{title}\n\n{body}\n\n{notes}"
+    below = "\n".join(f"- {note}" for note in notes(table, table_lines, results))
+    return f"{title}\n\n{body}\n\n{below}"
 
 
-def _line(table: Table, row: Row, results: Path, seeds: list[int] | None) -> Line:
-    if row.network is None or row.view is None:
+def _line(table: Table, row: Row, results: Path) -> Line:
+    if row.network is None:
         return Line(row.label, row.accuracy, status="cited in the paper")
-    variant = results / table.dataset / f"{row.network}_{row.view}"
-    found = sorted(variant.glob("seed-*"), key=lambda path: int(path.name.removeprefix("seed-")))
-    folders = [RunFolder(path) for path in found if not seeds or int(path.name[len("seed-") :]) in seeds]
+    folders = seed_folders(results / table.dataset / f"{row.network}_{row.view}")
     done = [folder for folder in folders if folder.state() == "done"]
     if not done:
         states = {folder.state() for folder in folders} or {"missing"}
@@ -89,6 +70,9 @@ def _line(table: Table, row: Row, results: Path, seeds: list[int] | None) -> Lin
         n=each[0].n,
         majority=100 * each[0].majority,
         balanced=100 * statistics.fmean(s.balanced_accuracy for s in each),
+        auc=statistics.fmean(s.auc for s in each),
+        **_confusion(each),
+        ours_sufficient=_at_sufficient_iteration(done),
         iterations=min(folder.done_at() for folder in done),
         minutes=statistics.fmean(record["seconds"] for record in records) / 60,
         seeds=len(done),
@@ -107,6 +91,19 @@ def _status(table: Table, row: Row, done: list[RunFolder], records: list[dict]) 
     return ", ".join(marks) or "done"
 
 
+def _confusion(each: list[Scores]) -> dict[str, float]:
+    mean = np.mean([s.confusion for s in each], axis=0)
+    names = ("bad", "good")
+    return {f"{names[i]}_as_{names[j]}": float(mean[i, j]) for i in (1, 0) for j in (1, 0)}
+
+
+def _at_sufficient_iteration(done: list[RunFolder]) -> float | None:
+    """The mean accuracy at iteration 5,000, in percent; None unless all runs were evaluated there."""
+    wanted = stated("finetuning.sufficient_iter")
+    found = [e.test_accuracy for folder in done for e in folder.evaluations() if e.iteration == wanted]
+    return 100 * statistics.fmean(found) if len(found) == len(done) else None
+
+
 def _cells(line: Line) -> list[str]:
     return [
         line.method,
@@ -117,31 +114,12 @@ def _cells(line: Line) -> list[str]:
         DASH if line.n is None else f"{line.n:,}",
         _percent(line.majority),
         _percent(line.balanced),
-        DASH if line.iterations is None else f"{line.iterations:,}",
+        DASH if line.auc is None else f"{line.auc:.3f}",
+        str(line.seeds or DASH),
         DASH if line.minutes is None else f"{line.minutes:.1f} min",
-        line.status + (f" ({line.seeds} seeds)" if line.seeds > 1 else ""),
+        line.status,
     ]
 
 
 def _percent(value: float | None) -> str:
     return DASH if value is None else f"{value:.2f}%"
-
-
-def _notes(table: Table, table_lines: list[Line]) -> list[str]:
-    """What a reader of the table has to know."""
-    notes = []
-    if table.dataset == "demo":
-        notes.append("Drawn photos, drawn votes and narrow networks: these numbers say nothing of AVA or CUHKPQ.")
-    notes.append(
-        f"{DASH}: there is no such number. Majority: always saying the more frequent label."
-        f" Interval: Wilson's, of ours, from the n test photos."
-    )
-    if any(line.seeds > 1 for line in table_lines):
-        notes.append("Several seeds: mean ± standard deviation; the interval is that of the mean.")
-    if table.source is not None:
-        paper_n = stated(f"partitions.{table.dataset}.test")
-        ours_n = sorted({line.n for line in table_lines if line.n})
-        if ours_n and ours_n != [paper_n]:
-            counts = " and ".join(f"{n:,}" for n in ours_n)
-            notes.append(f"The paper names {paper_n:,} test photos; here there are {counts}.")
-    return notes

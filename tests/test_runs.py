@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -45,8 +46,14 @@ def data(tmp_path_factory):
         writer = csv.writer(file)
         writer.writerow(["photo_id", "split", "position", "label", "status"])
         writer.writerows(rows)
-    splits = {"train": {"written": TRAIN}, "test": {"written": TEST}}
-    (root / "demo" / "summary.json").write_text(json.dumps({"splits": splits, "views": ["global", "local"]}))
+    summary = {
+        "splits": {"train": {"written": TRAIN}, "test": {"written": TEST}},
+        "views": ["global", "local"],
+        "rule": "noise, brighter where it is good",
+        "command": "",
+        "lists_sha256": {},
+    }
+    (root / "demo" / "summary.json").write_text(json.dumps(summary))
     return root
 
 
@@ -113,6 +120,17 @@ def weights_in(caffemodel) -> dict[str, list[bytes]]:
     return {layer.name: [np.array(blob.data).tobytes() for blob in layer.blobs] for layer in net.layer if layer.blobs}
 
 
+def record(checkout, variant=ALEXNET, seed=1) -> dict:
+    return json.loads((run_folder(checkout, variant, seed) / "run.json").read_text())
+
+
+def wait_for_iteration(checkout, iteration: int, process: subprocess.Popen) -> None:
+    """Until Caffe's log says that it is there, or the process has ended."""
+    log = run_folder(checkout) / "caffe.log"
+    while process.poll() is None and not (log.exists() and f"Iteration {iteration} " in log.read_text()):
+        time.sleep(0.01)
+
+
 def rows(path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
@@ -129,6 +147,19 @@ def test_predictions_hold_each_test_photo_once_and_give_the_accuracy_of_the_last
     accuracy = np.mean([p["label"] == p["predicted"] for p in predictions])
     assert float(metrics[-1]["test_accuracy"]) == pytest.approx(accuracy)
     assert all((float(p["p_good"]) > 0.5) == (p["predicted"] == "1") for p in predictions)
+
+
+def test_accuracy_of_the_predictions_is_that_of_caffe_test_over_a_covering_batch(checkout):
+    call(checkout, *RUN)
+    folder = run_folder(checkout)
+    predictions = rows(folder / "predictions.csv")
+    accuracy = np.mean([p["label"] == p["predicted"] for p in predictions])
+    model = folder / "train_val.prototxt"
+    edit(model, r"(test_global_lmdb\"\s+batch_size:) \d+", rf"\1 {TEST}")
+    weights = folder / f"snapshots/demo_alexnet_global_iter_{MAX_ITER}.caffemodel"
+    tested = caffe_program("test", f"--model={model}", f"--weights={weights}", "--iterations=1", cwd=folder)
+    printed = re.findall(r"\] accuracy = (.*)", tested.stderr)
+    assert float(printed[-1]) == pytest.approx(accuracy, abs=1e-5)
 
 
 def test_what_is_done_is_skipped(checkout):
@@ -154,19 +185,16 @@ def test_a_killed_run_ends_in_the_weights_of_an_undisturbed_one_and_of_stock_caf
     chance = random.Random(seed)
     while killed < 3:
         process = start(checkout, *RUN, start_new_session=True)
-        log = run_folder(checkout) / "caffe.log"
-        goal = chance.randint(1, MAX_ITER - 1)
-        while process.poll() is None and not (log.exists() and f"Iteration {goal} " in log.read_text()):
-            time.sleep(0.01)
+        wait_for_iteration(checkout, chance.randint(1, MAX_ITER - 1), process)
         for pid in children(process.pid):
             os.kill(pid, signal.SIGKILL)
         process.kill()
         process.communicate()
         killed += 1
-        log.write_text("")
+        (run_folder(checkout) / "caffe.log").write_text("")
     assert call(checkout, *RUN)[0] == 0
-    record = json.loads((run_folder(checkout) / "run.json").read_text())
-    assert final_weights(checkout) == stock_weights(checkout), (seed, record["resumed_at"])
+    places = [session["from_iteration"] for session in record(checkout)["sessions"]]
+    assert final_weights(checkout) == stock_weights(checkout), (seed, places)
 
 
 def children(pid: int) -> list[int]:
@@ -176,28 +204,23 @@ def children(pid: int) -> list[int]:
 
 def stock_weights(checkout) -> dict[str, list[bytes]]:
     """What `caffe train` makes of the same solver, seed and weights, from the repository's root."""
-    program = shutil.which("caffe", path=os.path.dirname(sys.executable))
     solver = f"solvers/{ALEXNET}.prototxt"
-    subprocess.run(
-        [program, "train", f"--solver={solver}", "--weights=models/demo/alexnet.caffemodel"],
-        cwd=checkout,
-        check=True,
-        capture_output=True,
-        env=os.environ | threads_of_one_run(),
-    )
+    caffe_program("train", f"--solver={solver}", "--weights=models/demo/alexnet.caffemodel", cwd=checkout)
     return weights_in(checkout / f"solvers/{ALEXNET}_iter_{MAX_ITER}.caffemodel")
 
 
-def threads_of_one_run() -> dict[str, str]:
+def caffe_program(*arguments: str, cwd) -> subprocess.CompletedProcess:
+    """Stock Caffe's command line, with as many threads as the driver gives to one run alone."""
+    program = shutil.which("caffe", path=os.path.dirname(sys.executable))
     cores = str(len(os.sched_getaffinity(0)))
-    return {"OMP_NUM_THREADS": cores, "MKL_NUM_THREADS": cores, "GLOG_minloglevel": "2"}
+    threads = {"OMP_NUM_THREADS": cores, "MKL_NUM_THREADS": cores}
+    command = [program, *arguments]
+    return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True, env=os.environ | threads)
 
 
 def test_ctrl_c_takes_a_snapshot_and_stops_and_the_same_command_goes_on(checkout):
     process = start(checkout, *RUN, "--max-iter", "2000")
-    log = run_folder(checkout) / "caffe.log"
-    while not (log.exists() and "Iteration 1 " in log.read_text()):
-        time.sleep(0.02)
+    wait_for_iteration(checkout, 1, process)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -206,22 +229,35 @@ def test_ctrl_c_takes_a_snapshot_and_stops_and_the_same_command_goes_on(checkout
     assert 0 < stopped_at < 2000
     assert "stopped" in call(checkout, "status")[1]
     call(checkout, *RUN, "--max-iter", str(stopped_at + 1))
-    record = json.loads((run_folder(checkout) / "run.json").read_text())
-    assert record["resumed_at"] == [stopped_at]
+    assert [session["from_iteration"] for session in record(checkout)["sessions"]] == [0, stopped_at]
+
+
+def test_a_second_ctrl_c_stops_at_once_and_nothing_taken_before_is_lost(checkout):
+    process = start(checkout, *RUN, "--max-iter", "2000")
+    wait_for_iteration(checkout, SNAPSHOT_EVERY + 1, process)
+    child = children(process.pid)[0]
+    os.kill(child, signal.SIGSTOP)  # it cannot take the snapshot that the first one asks for
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "stopped" in output
+    call(checkout, *RUN, "--max-iter", "20")
+    assert record(checkout)["sessions"][-1]["from_iteration"] >= SNAPSHOT_EVERY
 
 
 def test_a_second_driver_leaves_a_run_alone_that_is_at_work(checkout):
     first = start(checkout, *RUN, "--max-iter", "2000")
-    log = run_folder(checkout) / "caffe.log"
-    while not (log.exists() and "Iteration 1 " in log.read_text()):
-        time.sleep(0.02)
+    wait_for_iteration(checkout, 1, first)
     status, output = call(checkout, *RUN, "--max-iter", "2000")
     assert (status, len(output.splitlines())) == (2, 1)
     assert "another process is at work on this run" in output
-    assert re.search(rf"{ALEXNET}/seed-1 +running +\d+ of 2,000", call(checkout, "status")[1])
+    assert re.search(rf"{ALEXNET}/seed-1 +running +\d+ of 2,000 +\d:\d\d:\d\d left", call(checkout, "status")[1])
     first.send_signal(signal.SIGTERM)
     assert first.wait(30) == 130
-    assert "failure" not in json.loads((run_folder(checkout) / "run.json").read_text())
+    assert "failure" not in record(checkout)
 
 
 def test_a_failing_run_says_why_and_takes_no_other_with_it(checkout):
@@ -233,13 +269,62 @@ def test_a_failing_run_says_why_and_takes_no_other_with_it(checkout):
     edit(alexnet_local, "num_output: 256", "num_output: 128")  # fc6, fc7: not the pretrained shapes
     status, output = call(checkout, *RUN_ALL)
     assert status == 1
-    assert re.search(r"demo/vgg16_local/seed-1: failed: Caffe says: Check failed: .*caffe.log", output)
+    assert re.search(r"demo/vgg16_local/seed-1: failed: Caffe says: Check failed: ", output)
     assert re.search(r"demo/vgg16_global/seed-1: failed: .*nowhere_lmdb, which is not there", output)
     assert re.search(r"demo/alexnet_local/seed-1: failed: layer fc6: .* another name", output)
     assert "Traceback" not in output
     assert (run_folder(checkout) / "done").exists()
     listed = call(checkout, "status")[1]
     assert re.search(r"demo/vgg16_global/seed-1 +failed .*nowhere_lmdb", listed)
+    edit(vgg_global, "nowhere_lmdb", "train_global_lmdb")  # mended: the same command does what is left
+    output = call(checkout, *RUN_ALL)[1]
+    assert "demo/vgg16_global/seed-1: done" in output
+    assert "demo/alexnet_global/seed-1: done already" in output
+
+
+@contextmanager
+def disk_trouble(checkout, variant: str, before: str = "pass", after: str = "pass"):
+    """Within it the snapshot of iteration 6 of one variant meets trouble: code on its `path`, without the suffix."""
+    (checkout / "trouble.py").write_text(
+        f"""
+import os, caffe
+from experiments import finetune
+take = caffe.SGDSolver.snapshot
+def snapshot(solver):
+    path = "snapshots/{variant.replace("/", "_")}_iter_6"
+    strikes = solver.iter == 6 and "{variant}" in os.getcwd()
+    if strikes: {before}
+    take(solver)
+    if strikes: {after}
+caffe.SGDSolver.snapshot = snapshot
+raise SystemExit(finetune.main())
+"""
+    )
+    edit(checkout / "experiments/launch.py", '"experiments.finetune"', '"trouble"')
+    yield
+    edit(checkout / "experiments/launch.py", '"trouble"', '"experiments.finetune"')
+
+
+def test_a_full_disk_fails_one_run_of_four_and_the_same_command_goes_on(checkout):
+    with disk_trouble(checkout, "demo/vgg16_local", before='os.symlink("/dev/full", path + ".solverstate")'):
+        status, output = call(checkout, *RUN_ALL)
+    assert status == 1
+    assert re.search(r"demo/vgg16_local/seed-1: failed: .*make room", output)
+    assert "3 of 4 runs done, 1 failed; the same command goes on from here" in output
+    assert call(checkout, *RUN_ALL)[0] == 0
+    assert record(checkout, "demo/vgg16_local")["sessions"][-1]["from_iteration"] == 3
+    left = {path.name for path in (run_folder(checkout, "demo/vgg16_local") / "snapshots").glob("*_iter_6.*")}
+    assert not left
+
+
+def test_a_snapshot_that_lost_its_last_bytes_is_not_called_one(checkout):
+    """Caffe's streams flush their last bytes when nobody looks: a disk that fills up there goes unnoticed."""
+    with disk_trouble(checkout, ALEXNET, after='open(path + ".caffemodel", "r+b").truncate(1_600_000)'):
+        status, output = call(checkout, *RUN)
+    assert status == 1
+    assert "iter_6.caffemodel was not written whole: make room on the disk" in output
+    assert call(checkout, *RUN)[0] == 0
+    assert record(checkout)["sessions"][-1]["from_iteration"] == 3
 
 
 def test_a_run_on_other_inputs_is_not_mixed_with_the_old_one(checkout):
@@ -264,7 +349,7 @@ def test_wrong_pretrained_weights_are_refused(checkout):
 def test_transfer_report_names_the_one_new_layer(checkout):
     output = call(checkout, *RUN, "--max-iter", "1")[1]
     assert "7 layers from the pretrained model, new: fc8_aesthetics, ignored: fc8_scenes" in output
-    transfer = json.loads((run_folder(checkout) / "run.json").read_text())["transfer"]
+    transfer = record(checkout)["transfer"]
     assert transfer["new"] == ["fc8_aesthetics"]
     assert transfer["ignored"] == ["fc8_scenes"]
     assert transfer["copied"] == ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"]
@@ -275,13 +360,31 @@ def test_seeds_are_runs_of_their_own(checkout):
     assert final_weights(checkout, seed=1) != final_weights(checkout, seed=2)
 
 
+EXTRA_LAYER = """layer { name: "fc7b" type: "InnerProduct" bottom: "fc7" top: "fc7b"
+        inner_product_param { num_output: 9 weight_filler { type: "xavier" } } }
+layer {
+  name: "fc8_aesthetics"
+  type: "InnerProduct"
+  bottom: "fc7b"
+"""
+
+
 def test_a_hand_edited_prototxt_is_what_runs_and_the_table_says_edited(checkout):
-    call(checkout, *RUN)
+    path = checkout / f"prototxt/{ALEXNET}/train_val.prototxt"
+    edit(path, "mean_value: 104", "mean_value: 100")
+    edit(path, r'layer {\n  name: "fc8_aesthetics"\n  type: "InnerProduct"\n  bottom: "fc7"\n', EXTRA_LAYER)
+    status, output = call(checkout, *RUN)
+    assert status == 0
+    assert "the edited prototxt has fc7b, fc8_aesthetics start anew" in output
+    assert record(checkout)["transfer"]["new"] == ["fc7b", "fc8_aesthetics"]
     ran = (run_folder(checkout) / "train_val.prototxt").read_text()
     assert "batch_size: 4" in ran
+    assert "mean_value: 100" in ran
+    assert "fc7b" in final_weights(checkout)
     status, table = call(checkout, "table", "demo")
     assert status == 0
     assert re.search(r"^Global view, AlexNet .* edited", table, re.MULTILINE)
+    assert "Global view, AlexNet, seed 1: train_val.prototxt and the solver edited by hand" in table
     assert re.search(r"^Local view, AlexNet +– .* missing", table, re.MULTILINE)
 
 
@@ -290,6 +393,20 @@ def test_a_run_that_diverges_is_stopped_and_says_so(checkout):
     status, output = call(checkout, *RUN)
     assert status == 1
     assert "the run diverged" in output
+
+
+def test_doctor_finds_what_caffe_will_refuse_hours_later(checkout):
+    edit(checkout / "solvers/demo/alexnet_local.prototxt", "fixed", "fixd")
+    edit(checkout / "prototxt/demo/vgg16_local/train_val.prototxt", "  mean_value: 116.779\n", "")
+    edit(checkout / "prototxt/demo/vgg16_global/train_val.prototxt", 'name: "fc8_aesthetics"', 'name: "fc8_scenes"')
+    status, output = call(checkout, "doctor", "--dataset", "demo", "--cpu")
+    assert status == 2
+    assert re.search(r"^MISSING prototxt +demo/alexnet_local/seed-1: Caffe says: Unknown learning rate", output, re.M)
+    assert re.search(
+        r"^MISSING prototxt +demo/vgg16_local/seed-1: Caffe says: Check failed: .*mean_value", output, re.M
+    )
+    assert re.search(r"^MISSING prototxt +demo/vgg16_global/seed-1: .*no layer is named fc8_aesthetics", output, re.M)
+    assert re.search(r"^ok +prototxt +Caffe builds demo/alexnet_global$", output, re.M)
 
 
 def test_what_is_missing_is_said_in_a_line_each_before_anything_starts(checkout):

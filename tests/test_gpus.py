@@ -1,0 +1,71 @@
+"""What nvidia-smi says is what doctor says; the nvidia-smi here is a script that prints what a real one prints."""
+
+import pytest
+
+from experiments import doctor, gpus
+from experiments.launch import cpu_slots, gpu_slots
+from user_error import UserError
+
+SCRIPT = """#!/bin/sh
+case "$*" in
+*compute-apps*) echo "GPU-b2, 4242, 11000, /opt/a, b/python" ;;
+*) echo "0, GPU-a1, NVIDIA H200, 580.65.06, 4, 143771"
+   echo "1, GPU-b2, NVIDIA L4, 580.65.06, 11004, 23034" ;;
+esac
+"""
+
+
+@pytest.fixture
+def nvidia_smi(tmp_path, monkeypatch):
+    program = tmp_path / "nvidia-smi"
+    program.write_text(SCRIPT)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return program
+
+
+def test_gpus_are_listed_with_their_memory_and_who_uses_it(nvidia_smi):
+    first, second = gpus.listed()
+    assert str(first) == "NVIDIA H200, driver 580.65.06, 4 of 143771 MiB in use"
+    assert str(second).endswith("11004 of 23034 MiB in use (process 4242, /opt/a, b/python: 11000 MiB)")
+
+
+@pytest.mark.parametrize(
+    ("visible", "names"), [("1,0", ["NVIDIA L4", "NVIDIA H200"]), ("GPU-b2", ["NVIDIA L4"]), ("", [])]
+)
+def test_gpus_are_numbered_as_cuda_visible_devices_says(nvidia_smi, monkeypatch, visible, names):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert [(gpu.index, gpu.name) for gpu in gpus.listed()] == list(enumerate(names))
+
+
+def problems(tmp_path, wanted_gpus) -> list[str]:
+    found = doctor.examine([], tmp_path, tmp_path, photos=None, wanted_gpus=wanted_gpus)
+    return [finding.text for finding in found if finding.problem and finding.subject == "GPU"]
+
+
+def test_a_gpu_that_is_not_there_is_found_before_the_run(nvidia_smi, tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "describe", lambda _: {"variant": "gpu"})
+    assert problems(tmp_path, [0, 1]) == []
+    assert problems(tmp_path, [1, 7]) == ["there is none of number 7: give one of those above (--gpu)"]
+
+
+def test_a_caffe_for_the_cpu_is_found_before_the_run(nvidia_smi, tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "describe", lambda _: {"variant": "cpu"})
+    assert "built for the CPU" in problems(tmp_path, [0])[0]
+
+
+def test_a_driver_that_fails_is_told_in_one_line(nvidia_smi):
+    nvidia_smi.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed:'; echo 'no driver'; exit 9\n")
+    with pytest.raises(UserError, match=r"nvidia-smi fails \(NVIDIA-SMI has failed: no driver\): mend the driver"):
+        gpus.listed()
+
+
+def test_runs_side_by_side_fill_each_gpu_once_before_any_twice():
+    assert [slot.gpu for slot in gpu_slots([0, 1], per_gpu=2)] == [0, 1, 0, 1]
+
+
+def test_runs_side_by_side_share_the_cores(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
+    assert [slot.threads for slot in cpu_slots(3)] == [2, 2, 2]
+    assert [slot.threads for slot in cpu_slots(100)] == [1] * 8

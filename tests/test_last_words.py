@@ -1,0 +1,42 @@
+"""A child's death is told in one line: Caffe's own words, and what a user can do."""
+
+import pytest
+
+from experiments.last_words import last_words
+
+PREFIX = "I1124 10:00:00.000000    77 solver.cpp:239] Iteration 20, loss = 0.6\nF1124 10:00:01.000000    77 "
+STACK = "\n*** Check failure stack trace: ***\n    @     0x7f google::LogMessage::Fail()\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "mend"),
+    [
+        ("syncedmem.cpp:71] Check failed: error == cudaSuccess (2 vs. 0)  out of memory", "--per-gpu"),
+        (
+            "im2col.cu:61] Check failed: error == cudaSuccess (209 vs. 0)  no kernel image is available",
+            "make setup GPU=1",
+        ),
+        ("common.cpp:66] Cannot use GPU in CPU-only Caffe: check mode.", "make setup GPU=1"),
+        ("io.cpp:69] Check failed: proto.SerializeToOstream(&output) ", "make room"),
+    ],
+)
+def test_caffes_fatal_line_is_told_with_its_mend(said, mend):
+    told = last_words(PREFIX + said + STACK, -6)
+    assert told.startswith(f"Caffe says: {said.partition('] ')[2]}: ")
+    assert mend in told
+    assert len(told.splitlines()) == 1
+
+
+def test_a_fatal_line_without_a_known_mend_is_told_as_it_is():
+    assert last_words(f"{PREFIX}net.cpp:1] Check failed: a == b (1 vs. 2) {STACK}", -6) == (
+        "Caffe says: Check failed: a == b (1 vs. 2) "
+    )
+
+
+def test_a_signal_is_told_by_name():
+    assert last_words("", -9).startswith("ended by SIGKILL: the kernel does so when memory runs out")
+
+
+def test_without_a_fatal_line_the_last_line_counts():
+    assert last_words("one\nImportError: no caffe\n", 1) == "ImportError: no caffe"
+    assert last_words("", 1) == "exit status 1"
