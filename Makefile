@@ -17,7 +17,7 @@ JOBS ?= $(shell nproc)
 # where the runs of the paper's tables are: GPU=0,1 names the GPUs, CPU=1 does without
 DEVICE = $(if $(CPU),--cpu,--gpu $(GPU))
 
-.PHONY: help setup demo test test-caffe bench models prototxt
+.PHONY: help setup demo demo-data test test-caffe bench models prototxt
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-zA-Z-]+[%I V]*:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
@@ -25,11 +25,13 @@ help: ## this list
 setup: ## .venv with everything, real Caffe included
 	@caffe_build/setup.sh
 
-demo: setup ## the whole path on the embedded dataset, on the CPU, ending in a table
-	@$(PYTHON) -m data_prep demo --out data/demo-photos --jobs $(JOBS)
-	@$(PYTHON) -m data_prep ava --root data/demo-photos/ava --partition large --name demo --allow-bad 2 --jobs $(JOBS)
+demo: demo-data ## the whole path on the embedded dataset, on the CPU, ending in a table
 	@$(RUN) run --dataset demo --cpu
 	@$(RUN) table demo
+
+demo-data: setup ## the embedded dataset alone: drawn, and prepared
+	@$(PYTHON) -m data_prep demo --out data/demo-photos --jobs $(JOBS)
+	@$(PYTHON) -m data_prep ava --root data/demo-photos/ava --partition large --name demo --allow-bad 2 --jobs $(JOBS)
 
 test: setup ## every test, and the style of the code
 	@$(PYTHON) -m ruff check .
@@ -39,8 +41,9 @@ test: setup ## every test, and the style of the code
 test-caffe: setup ## Caffe's own Python tests
 	@$(PYTHON) -m caffe_build.selftest
 
-bench: setup ## the speed of the data preparation, against convert_imageset and against decoding alone
-	@$(PYTHON) -m benchmarks.data_prep
+bench: demo-data ## what all of it costs, against named peers: one table (installs PyTorch, for the benchmarks alone)
+	@$(PYTHON) -m pip --disable-pip-version-check install --quiet --requirement benchmarks/requirements.txt
+	@$(PYTHON) -m benchmarks
 
 models: setup ## the two pretrained models into models/, checked
 	@$(RUN) models

@@ -1,7 +1,7 @@
 """What the data preparation is measured by, against Caffe's convert_imageset: python -m benchmarks.data_prep
 
 Both work on the same pictures, drawn at AVA's usual size (800 x 600, 125 KB: 32 GB / 255,500 files), on the same two
-cores, in turns, in the same call; each number is the best of the rounds. convert_imageset makes one view per pass, so
+cores, in turns, in the same call. convert_imageset makes one view per pass, so
 two passes make what one call of ours makes; it uses one core, so it is also measured twice at once, a pass on each.
 """
 
@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import psutil
 
+from benchmarks.table import Row, in_turns, markdown, seconds
 from data_prep import lmdb_store, views
 from data_prep.decoder import decode
 from data_prep.records import Wanted, make_records
@@ -31,49 +32,40 @@ DISTINCT = 100  # pictures; more photos are links to them
 ROWS = 255_530  # of AVA.txt
 
 
+def rows(rounds: int, photos: int = 1200) -> list[Row]:
+    """Both views of that many photos in two processes, against convert_imageset and against decoding alone."""
+    with tempfile.TemporaryDirectory(prefix="data_prep_benchmark_") as folder:
+        root = make_copy(Path(folder) / "ava", photos)
+        files = [str(path) for path in sorted((root / "images").iterdir())]
+        listing = Path(folder) / "list.txt"
+        listing.write_text("".join(f"{path} 1\n" for path in files))
+        peers = {
+            "`convert_imageset`, a view at a time": lambda: [convert([listing], Path(folder)) for _ in range(2)],
+            "`convert_imageset` twice at once, a view each": lambda: convert([listing, listing], Path(folder)),
+            "decoding alone, 2 processes": lambda: decode_alone(files),
+        }
+        ours, *theirs = in_turns(
+            rounds,
+            lambda: seconds(lambda: prepare(root, Path(folder) / "out")),
+            *(lambda work=work: seconds(work) for work in peers.values()),
+        )
+    what, limit = f"both views of {photos:,} photos of 800x600 into LMDBs", "decoding, three quarters of the time"
+    return [Row(what, "s", ours, peer, times, limit) for peer, times in zip(peers, theirs, strict=True)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.data_prep", description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=int, default=1200, metavar="N", help="photos per round (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="the best counts (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="%(default)s")
     arguments = parser.parse_args()
     os.sched_setaffinity(0, CORES)
+    print(markdown(rows(arguments.rounds, arguments.photos)))
     with tempfile.TemporaryDirectory(prefix="data_prep_benchmark_") as folder:
-        measure(Path(folder), arguments.photos, arguments.rounds)
+        print_details(Path(folder), arguments.photos, arguments.rounds)
 
 
-def measure(folder: Path, photos: int, rounds: int) -> None:
-    root = make_copy(folder / "ava", photos)
-    files = [str(path) for path in sorted((root / "images").iterdir())]
-    listing = folder / "list.txt"
-    listing.write_text("".join(f"{path} 1\n" for path in files))
-    seconds: dict[str, list[float]] = {}
-    for _ in range(rounds):
-        for name, work in (
-            ("ours", lambda: prepare(root, folder / "out")),
-            ("decoding", lambda: decode_alone(files)),
-            ("convert", lambda: convert([listing], folder)),
-            ("convert x 2", lambda: convert([listing, listing], folder)),
-        ):
-            if "convert" in name and not CONVERT.exists():
-                continue
-            seconds.setdefault(name, []).append(stopwatch(work))
-    best = {name: min(times) for name, times in seconds.items()}
-    size = sum(os.path.getsize(path) for path in files) / len(files)
-    print(f"\n{photos:,} photos, 800 x 600, {size / 1000:.0f} KB each; cores {CORES}; best of {rounds} rounds\n")
-    print(f"{'':44}{'seconds':>9}{'photos/s':>10}{'views/s':>10}{'ours is':>10}")
-    for name, label, made in (
-        ("ours", "data_prep, 2 jobs, both views", 2),
-        ("convert", "convert_imageset, one view", 1),
-        ("convert x 2", "convert_imageset twice at once, a view each", 2),
-        ("decoding", "decoding alone, 2 processes", 0),
-    ):
-        if name not in best:
-            print(f"{label:44}{'not built':>9}")
-            continue
-        rate = photos / best[name]
-        ours = made or 1
-        ratio = (2 if made else 1) * (photos / best["ours"]) / (ours * rate)
-        print(f"{label:44}{best[name]:9.2f}{rate:10.0f}{made * rate or 0:10.0f}{ratio:9.2f}x")
+def print_details(folder: Path, photos: int, rounds: int) -> None:
+    """Print memory, the time of the lists alone, and where the time of a photo goes."""
     print("\nmemory of all processes together (the sum of their resident sets, and with shared pages counted once)")
     for count in (photos // 4, photos):
         resident, proportional = memory(make_copy(folder / f"memory{count}", count), folder / "memory")
@@ -81,8 +73,9 @@ def measure(folder: Path, photos: int, rounds: int) -> None:
     table = make_table(folder / "whole", ROWS)
     for partition in ("large", "small"):
         options = ["--root", table, "--partition", partition, "--dry-run"]
-        taken = min(stopwatch(lambda options=options: call(options)) for _ in range(rounds))
+        taken = min(seconds(lambda options=options: call(options)) for _ in range(rounds))
         print(f"lists of {ROWS:,} rows, {partition} (--dry-run): {taken:.2f} s")
+    files = sorted(map(str, (folder / f"memory{photos}" / "images").iterdir()))
     print_stages(files[:DISTINCT], folder)
 
 
@@ -227,12 +220,6 @@ def children(process: psutil.Process) -> list[psutil.Process]:
         return process.children(recursive=True)
     except psutil.Error:
         return []
-
-
-def stopwatch(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
 
 
 if __name__ == "__main__":

@@ -1,91 +1,106 @@
-"""What the driver costs: seconds per iteration against stock `caffe train` on the same solver, seed and weights.
+"""What the driver costs: against stock `caffe train` on the same solver, seed and weights.
 
-`.venv/bin/python -m benchmarks.driver`, after `make demo`. The two take turns on the same cores; an iteration's time is
-read from the timestamps in Caffe's own log, so that starting up counts for neither. The time from the command to the
-first iteration is given beside it.
+The two take turns on the same cores. An iteration's time is read from the timestamps in Caffe's own log, so that
+starting up counts for neither; the time from the command to iteration 0 is a row of its own, at full size.
 """
 
-import argparse
 import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tabulate import tabulate
-
+from benchmarks import stand_in
+from benchmarks.table import Row
+from experiments.launch import CHILD_ENVIRONMENT
 from experiments.plan import Run
-from experiments.weights import pretrained
+from experiments.run_folder import RunFolder
 from paper import NETWORKS, ROOT
-from user_error import UserError, exit_with_status
 
 LINE = re.compile(r"^I\d{4} (\d\d:\d\d:\d\d\.\d+) .*\] Iteration (\d+) .*loss", re.MULTILINE)
+PEER = "`caffe train`"
+ITERATIONS = 100  # of the demo's nets
 
 
-def iteration_times(log: str) -> dict[int, datetime]:
-    """When Caffe displayed which iteration."""
-    return {int(number): datetime.strptime(clock, "%H:%M:%S.%f") for clock, number in LINE.findall(log)}
+@dataclass(frozen=True)
+class Timing:
+    """Both in seconds."""
+
+    start: float  # from the command to iteration 0
+    iteration: float  # mean, from the second to the last displayed one
 
 
-def seconds_per_iteration(log: str) -> float:
-    """Between the second and the last displayed iteration."""
-    times = sorted(iteration_times(log).items())
-    (first, begin), (last, end) = times[1], times[-1]
-    return (end - begin).total_seconds() / (last - first)
+def rows(rounds: int, copy: Path) -> list[Row]:
+    """The rows of the demo's nets, and of full-size AlexNet in a stand-in `copy` of the project."""
+    found = []
+    for network in NETWORKS:
+        ours, theirs = _in_turns(ROOT, Run("demo", network, "global", seed=1), ITERATIONS, rounds)
+        found.append(
+            Row(
+                what=f"fine-tuning the demo's {network}, an iteration",
+                unit="s",
+                ours=[timing.iteration for timing in ours],
+                peer=PEER,
+                theirs=[timing.iteration for timing in theirs],
+                limit="the net; the driver adds two Python callbacks",
+                aim=1.02,
+            )
+        )
+    ours, theirs = _in_turns(copy, Run("ava-large", "alexnet", "global", seed=1), 21, rounds)
+    found.append(
+        Row(
+            what="from the command to iteration 0, full-size AlexNet (aim: under 5 s)",
+            unit="s",
+            ours=[timing.start for timing in ours],
+            peer=PEER,
+            theirs=[timing.start for timing in theirs],
+            limit="fillers, the first batch of 50; ours also checks the weights' sha256 and shapes",
+        )
+    )
+    return found
 
 
-def ours(run: Run, iterations: int, results: Path) -> tuple[float, float]:
-    """Seconds per iteration of the driver, and from its start to its first displayed iteration."""
-    command = [sys.executable, "run_experiments.py", "run", "--dataset", run.dataset, "--cpu"]
-    command += ["--network", run.network, "--view", run.view, "--results", str(results)]
-    command += ["--max-iter", str(iterations), "--eval-every", str(iterations)]
-    started = datetime.now()
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    log = run.folder(results).log.read_text()
-    first = iteration_times(log)[0]
-    return seconds_per_iteration(log), (first - started.replace(1900, 1, 1)).total_seconds()
+def _in_turns(copy: Path, run: Run, iterations: int, rounds: int) -> tuple[list[Timing], list[Timing]]:
+    ours, theirs = [], []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as results:
+            ours.append(_drive(copy, run, iterations, Path(results)))
+            theirs.append(_train(run.folder(Path(results))))
+    return ours, theirs
 
 
-def stock(run: Run, folder: Path) -> float:
-    """Seconds per iteration of `caffe train` on the texts that the driver left in a run's folder."""
+def _drive(copy: Path, run: Run, iterations: int, results: Path) -> Timing:
+    command = ["run_experiments.py", "run", "--dataset", run.dataset, "--cpu", "--network", run.network]
+    command += ["--view", run.view, "--max-iter", iterations, "--eval-every", iterations, "--results", results]
+    begun = datetime.now()
+    stand_in.call(copy, *command)
+    return _timing(begun, run.folder(results).log.read_text())
+
+
+def _train(folder: RunFolder) -> Timing:
+    """`caffe train` on the texts that the driver left in a run's folder."""
     program = Path(sys.executable).with_name("caffe")
     cores = str(len(os.sched_getaffinity(0)))
-    threads = {"OMP_NUM_THREADS": cores, "MKL_NUM_THREADS": cores, "GLOG_log_year_in_prefix": "0"}
-    weights = pretrained(run.dataset, run.network).path
-    command = [program, "train", "--solver=solver.prototxt", f"--weights={weights}"]
-    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, env=os.environ | threads)
-    return seconds_per_iteration(done.stderr)
+    settings = {"OMP_NUM_THREADS": cores, "MKL_NUM_THREADS": cores, **CHILD_ENVIRONMENT}
+    command = [program, "train", "--solver=solver.prototxt", f"--weights={folder.record()['weights']}"]
+    begun = datetime.now()
+    done = subprocess.run(
+        command, cwd=folder.path, check=True, capture_output=True, text=True, env=os.environ | settings
+    )
+    return _timing(begun, done.stderr)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.driver", description=__doc__)
-    parser.add_argument("--iterations", type=int, default=100, metavar="N")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N")
-    arguments = parser.parse_args()
-    if not (ROOT / "data" / "demo" / "summary.json").exists():
-        raise UserError("data/demo is not prepared: type `make demo` first")
-    rows = []
-    for network in NETWORKS:
-        run = Run("demo", network, "global", seed=1)
-        rounds = []
-        for _ in range(arguments.rounds):
-            with tempfile.TemporaryDirectory() as results:
-                mine, start = ours(run, arguments.iterations, Path(results))
-                rounds.append((mine, stock(run, run.folder(Path(results)).path), start))
-                time.sleep(1)
-        mine, theirs, start = (statistics.median(column) for column in zip(*rounds, strict=True))
-        ratios = [a / b for a, b, _ in rounds]
-        spread = f"{min(ratios):.3f} to {max(ratios):.3f}"
-        rows.append(
-            [network, f"{mine:.4f}", f"{theirs:.4f}", f"{statistics.median(ratios):.3f}", spread, f"{start:.1f}"]
-        )
-    header = ["demo, global view", "driver s/it", "caffe train s/it", "ratio", "spread", "start to iteration 0, s"]
-    print(tabulate(rows, header, "pipe"))
-
-
-if __name__ == "__main__":
-    exit_with_status(main)
+def _timing(begun: datetime, log: str) -> Timing:
+    """From the lines that Caffe displays; its clock has no date."""
+    times = {
+        int(number): datetime.combine(begun.date(), datetime.strptime(clock, "%H:%M:%S.%f").time())
+        for clock, number in LINE.findall(log)
+    }
+    first, second, last = times[0], sorted(times)[1], max(times)
+    return Timing(
+        start=(first - begun).total_seconds(),
+        iteration=(times[last] - times[second]).total_seconds() / (last - second),
+    )

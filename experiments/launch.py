@@ -16,6 +16,13 @@ from experiments.job import STOPPED, Job
 from experiments.last_words import last_words
 from paper import ROOT
 
+CHILD_ENVIRONMENT = {
+    "PYTHONPATH": str(ROOT),
+    "GLOG_log_year_in_prefix": "0",  # as in all logs of Caffe until glog 0.5
+    "GLOG_minloglevel": "0",  # caffe.log is whole, whatever the user's shell says
+    **gpus.NUMBERING,
+}
+
 Listener = Callable[[Job, dict[str, Any]], None]
 
 
@@ -106,7 +113,7 @@ def launch(jobs: list[Job], unfit: dict[str, str], slots: list[Slot], listen: Li
 def _start(job: Job, slot: Slot) -> Child:
     job.folder.path.mkdir(parents=True, exist_ok=True)
     reading, writing = os.pipe()
-    environment = os.environ | {"GLOG_log_year_in_prefix": "0", "PYTHONPATH": str(ROOT), **gpus.NUMBERING}
+    environment = os.environ | CHILD_ENVIRONMENT
     if slot.threads:
         environment |= {name: str(slot.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     with job.folder.log.open("ab") as log:

@@ -1,0 +1,5 @@
+"""What is measured, against whom; each part says how. `python -m benchmarks` prints one table of all of them."""
+
+import os
+
+os.environ.setdefault("GLOG_minloglevel", "2")  # before Caffe is loaded: its log is no part of a table

@@ -1,0 +1,44 @@
+"""All that is measured without a GPU, in one table: `make bench`, some 20 minutes on 2 cores."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from benchmarks import data_prep, driver, evaluation, stand_in, step
+from benchmarks.table import machine, markdown
+from paper import ROOT
+from user_error import UserError, exit_with_status
+
+PHOTOS = ROOT / "data" / "demo-photos" / "ava"
+PARTS = ("data_prep", "step", "driver", "evaluation")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of each comparison (%(default)s)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
+    arguments = parser.parse_args()
+    if not PHOTOS.exists():
+        raise UserError(f"{PHOTOS} is not there: type `make demo-data`")
+    rounds = arguments.rounds
+    with tempfile.TemporaryDirectory(prefix="benchmarks_") as name:
+        folder = Path(name)
+        copy = stand_in.make(folder, "ava-large", PHOTOS)
+        rows = []
+        if "data_prep" in arguments.only:
+            rows += data_prep.rows(rounds)
+        if "step" in arguments.only:
+            rows += step.rows(rounds, copy)
+        if "driver" in arguments.only:
+            rows += driver.rows(rounds, copy)
+        if "evaluation" in arguments.only:
+            encode = ["-m", "data_prep", "ava", "--root", PHOTOS, "--partition", "large", "--name", "demo", "--encoded"]
+            stand_in.call(ROOT, *encode, "--allow-bad", 2, "--out", folder / "encoded")
+            rows += evaluation.rows(rounds, ROOT / "data", copy, folder / "encoded", folder)
+    print(machine())
+    print()
+    print(markdown(rows))
+
+
+if __name__ == "__main__":
+    exit_with_status(main)

@@ -1,0 +1,92 @@
+"""Whether a GPU computes what the CPU computes: one batch forward and backward, from the same weights and photos.
+
+`python -m benchmarks.agreement JSON` is the process that holds Caffe. It runs with TF32 off, which would keep 10 bits
+of a factor's 23; dropout is off, as its random numbers are not the same on a GPU.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from tabulate import tabulate
+
+from experiments.plan import Run
+from paper import LAST_LAYER, NETWORKS, ROOT
+
+SEED = 1  # of fillers, crops and flips
+
+
+def table(copy: Path, gpu: int | None) -> str:
+    """The largest differences of all nets, the demo's and those at full size; each as a share of its blob's norm."""
+    rows = []
+    for dataset, data in (("demo", ROOT / "data"), ("ava-large", copy / "data")):
+        for network in NETWORKS:
+            asked = {"run": asdict(Run(dataset, network, "global", SEED)), "data": str(data), "gpu": gpu}
+            done = subprocess.run(
+                [sys.executable, "-m", "benchmarks.agreement", json.dumps(asked)],
+                cwd=ROOT,
+                env=os.environ | {"NVIDIA_TF32_OVERRIDE": "0"},
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode:
+                raise RuntimeError(done.stderr[-2000:])
+            rows.append([f"{network}, {dataset}", *json.loads(done.stdout)])
+    header = ["net", "photos", "scores", "largest gradient's difference", "of"]
+    return tabulate(rows, header, "pipe", floatfmt=".1e")
+
+
+def _compare(run: Run, data: Path, gpu: int | None) -> list[float | str]:
+    """Euclidean differences of the photos, of the scores, and of the gradients' worst blob, with its name."""
+    photos, scores, gradients = _batch(run, data, None)
+    their_photos, their_scores, their_gradients = _batch(run, data, gpu)
+    apart = {name: _apart(gradients[name], their_gradients[name]) for name in gradients}
+    worst = max(apart, key=apart.__getitem__)
+    return [_apart(photos, their_photos), _apart(scores, their_scores), apart[worst], worst]
+
+
+def _batch(run: Run, data: Path, gpu: int | None) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Photos, scores and gradients of the first training batch, on the CPU (None) or a GPU."""
+    import caffe
+
+    from experiments import texts
+
+    if gpu is None:
+        caffe.set_mode_cpu()
+    else:
+        caffe.set_device(gpu)
+        caffe.set_mode_gpu()
+    caffe.set_random_seed(SEED)
+    param = texts.net(run.train_val, data)
+    for layer in param.layer:
+        if layer.type == "Dropout":
+            layer.dropout_param.dropout_ratio = 0
+        for parameters in (layer.convolution_param, layer.inner_product_param):
+            if parameters.HasField("weight_filler"):
+                parameters.weight_filler.type = "msra"  # with the committed ones VGG's scores would all be alike
+    with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
+        file.write(texts.text(param))
+        file.flush()
+        net = caffe.Net(file.name, caffe.TRAIN)
+    net.forward()
+    net.backward()
+    gradients = {
+        f"{name}, {kind}": blob.diff.copy()
+        for name, blobs in net.params.items()
+        for kind, blob in zip(("weights", "bias"), blobs, strict=True)
+    }
+    return net.blobs["data"].data.copy(), net.blobs[LAST_LAYER].data.copy(), gradients
+
+
+def _apart(ours: np.ndarray, theirs: np.ndarray) -> float:
+    return float(np.linalg.norm(ours - theirs) / np.linalg.norm(ours))
+
+
+if __name__ == "__main__":
+    asked = json.loads(sys.argv[1])
+    print(json.dumps(_compare(Run(**asked["run"]), Path(asked["data"]), asked["gpu"])))

@@ -1,0 +1,152 @@
+"""One iteration of fine-tuning at full size, batches of the paper: Caffe against PyTorch, on the CPU or a GPU.
+
+`python -m benchmarks.step JSON` is the process that is timed; it prints seconds per iteration. Caffe reads its photos
+from an LMDB, crops, flips and subtracts the mean; PyTorch is given one batch that is ready in memory, for all
+iterations. Both compute in 32-bit floats as they do by themselves: on a GPU that has TF32 both use it in convolutions.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from benchmarks.table import Row, in_turns, seconds
+from paper import NETWORKS, ROOT, stated
+
+ITERATIONS = {"alexnet": 10, "vgg16": 2}  # on the CPU; on a GPU a hundred times as many
+
+ENGINES = {  # the layers that cuDNN may do, by their parameters' field
+    "convolution_param": "Convolution",
+    "lrn_param": "LRN",
+    "pooling_param": "Pooling",
+    "relu_param": "ReLU",
+}
+LIMITS = {  # on the CPU
+    "alexnet": "matrix products and LRN; im2col and pooling run on one thread",
+    "vgg16": "conv1_2 and conv2: im2col, col2im and pooling run on one thread",
+}
+AIMS = {"alexnet": 0.5, "vgg16": 1.0}  # on the CPU
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is timed; `gpu` None is the CPU, `cudnn` False leaves Caffe's layers to Caffe's own CUDA code."""
+
+    framework: str  # caffe or torch
+    network: str
+    copy: str  # the stand-in of the project
+    gpu: int | None = None
+    cudnn: bool = True
+
+    @property
+    def iterations(self) -> int:
+        return ITERATIONS[self.network] * (1 if self.gpu is None else 100)
+
+
+def rows(rounds: int, copy: Path, gpu: int | None = None) -> list[Row]:
+    """Caffe against PyTorch for both networks; on a GPU also with cuDNN against without."""
+    found = []
+    for network in NETWORKS:
+        ours = Step("caffe", network, str(copy), gpu)
+        found.append(_row(ours, "PyTorch", replace(ours, framework="torch"), rounds))
+        if gpu is not None:
+            found.append(_row(ours, "the same without cuDNN", replace(ours, cudnn=False), rounds))
+    return found
+
+
+def _row(ours: Step, name: str, peer: Step, rounds: int) -> Row:
+    batch = stated(f"finetuning.batch_size.{ours.network}")
+    place = "CPU" if ours.gpu is None else "GPU"
+    mine, theirs = in_turns(rounds, lambda: _time(ours), lambda: _time(peer))
+    return Row(
+        what=f"an iteration of full-size {ours.network}, batch {batch}, {place}",
+        unit="s",
+        ours=mine,
+        peer=name,
+        theirs=theirs,
+        limit=LIMITS[ours.network] if ours.gpu is None else "see its layers",
+        aim=AIMS[ours.network] if ours.gpu is None else None,
+    )
+
+
+def _time(step: Step) -> float:
+    command = [sys.executable, "-m", "benchmarks.step", json.dumps(asdict(step))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr[-2000:]}")
+    return float(done.stdout)
+
+
+def _caffe(step: Step) -> float:
+    import caffe
+    from caffe.proto import caffe_pb2
+
+    from experiments import texts
+    from experiments.plan import Run
+
+    run = Run("ava-large", step.network, "global", seed=1)
+    copy = Path(step.copy)
+    net = texts.net(run.train_val, copy / "data")
+    if not step.cudnn:
+        for layer in net.layer:
+            for field, name in ENGINES.items():
+                if layer.type == name:
+                    getattr(layer, field).engine = caffe_pb2.ConvolutionParameter.CAFFE  # 1 in each of them
+    if step.gpu is not None:
+        caffe.set_device(step.gpu)
+        caffe.set_mode_gpu()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        param = texts.driven(texts.solver(run.solver), run.seed, "step", max_iter=None)
+        param.display = 0
+        Path(param.net).write_text(texts.text(net), encoding="utf-8")
+        Path("solver.prototxt").write_text(texts.text(param), encoding="utf-8")
+        solver = caffe.get_solver("solver.prototxt")
+    solver.net.copy_from(str(copy / "models" / f"{step.network}.caffemodel"))
+
+    def work(iterations: int) -> None:
+        solver.step(iterations)
+        _ = float(solver.net.blobs["loss"].data)  # waits for the GPU
+
+    return _per_iteration(work, step.iterations)
+
+
+def _torch(step: Step) -> float:
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    from benchmarks.faithfulness import optimizer
+    from benchmarks.torch_nets import NETS
+
+    place = torch.device("cpu" if step.gpu is None else f"cuda:{step.gpu}")
+    torch.backends.cudnn.benchmark = True
+    net = NETS[step.network](dropout=0.5).to(place)
+    steps = optimizer(net)
+    batch, crop = stated(f"finetuning.batch_size.{step.network}"), stated(f"networks.{step.network}.crop_size")
+    photos = torch.randn(batch, 3, crop, crop, device=place) * 60  # of the size of pixels less their mean
+    labels = torch.arange(batch, device=place) % 2
+
+    def work(iterations: int) -> None:
+        for _ in range(iterations):
+            steps.zero_grad()
+            loss = cross_entropy(net(photos), labels)
+            loss.backward()
+            steps.step()
+        _ = float(loss)
+
+    return _per_iteration(work, step.iterations)
+
+
+def _per_iteration(work: Callable[[int], None], iterations: int) -> float:
+    """Seconds, after a few that do not count."""
+    work(max(1, iterations // 10))
+    return seconds(lambda: work(iterations)) / iterations
+
+
+if __name__ == "__main__":
+    asked = Step(**json.loads(sys.argv[1]))
+    print({"caffe": _caffe, "torch": _torch}[asked.framework](asked))

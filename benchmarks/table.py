@@ -1,0 +1,73 @@
+"""What a benchmark says: rows, each the ratio of our time to that of a named peer in the same run."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import psutil
+from tabulate import tabulate
+
+from experiments import gpus
+from experiments.provenance import provenance
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison; `ours` and `theirs` are the times of each round, in `unit`, measured in turns."""
+
+    what: str
+    unit: str
+    ours: Sequence[float]
+    peer: str
+    theirs: Sequence[float]
+    limit: str  # what limits ours
+    aim: float | None = None  # the ratio's upper bound
+
+    @property
+    def ratios(self) -> list[float]:
+        return [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)]
+
+
+def markdown(rows: list[Row]) -> str:
+    """The table of all rows: medians over the rounds, and the spread of the ratio."""
+    header = ["", "ours", "peer", "peer's", "ratio", "spread", "aim", "what limits ours"]
+    body = [
+        [
+            row.what,
+            f"{statistics.median(row.ours):.4g} {row.unit}",
+            row.peer,
+            f"{statistics.median(row.theirs):.4g} {row.unit}",
+            f"{statistics.median(row.ratios):.3f}",
+            f"{min(row.ratios):.3f} to {max(row.ratios):.3f}",
+            "" if row.aim is None else f"<= {row.aim}",
+            row.limit,
+        ]
+        for row in rows
+    ]
+    return tabulate(body, header, "pipe", disable_numparse=True)
+
+
+def machine(gpu: int | None = None) -> str:
+    """The machine and the Caffe that the rows were measured with, in one line."""
+    facts = provenance(gpu)
+    cores, memory = len(os.sched_getaffinity(0)), psutil.virtual_memory().total / 2**30
+    parts = [facts["machine"]["cpu"], f"{cores} cores", f"{memory:.0f} GiB", facts["machine"]["system"]]
+    if gpu is not None:
+        parts.append(str(gpus.listed()[gpu]))
+    caffe = ", ".join(facts["caffe"][name] for name in ("variant", "blas", "flags"))
+    return f"{', '.join(parts)}; Caffe: {caffe}"
+
+
+def in_turns(rounds: int, *works: Callable[[], float]) -> list[list[float]]:
+    """Measure each work once a round, one after the other; the times of each work."""
+    times = [[work() for work in works] for _ in range(rounds)]
+    return [list(column) for column in zip(*times, strict=True)]
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long one call takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
