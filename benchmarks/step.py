@@ -124,7 +124,7 @@ def _torch(step: Step) -> float:
 
     place = torch.device("cpu" if step.gpu is None else f"cuda:{step.gpu}")
     torch.backends.cudnn.benchmark = True
-    net = NETS[step.network](dropout=0.5).to(place)
+    net = NETS[step.network]().to(place)
     steps = optimizer(net)
     batch, crop = stated(f"finetuning.batch_size.{step.network}"), stated(f"networks.{step.network}.crop_size")
     photos = torch.randn(batch, 3, crop, crop, device=place) * 60  # of the size of pixels less their mean
@@ -136,7 +136,7 @@ def _torch(step: Step) -> float:
             loss = cross_entropy(net(photos), labels)
             loss.backward()
             steps.step()
-        _ = float(loss)
+        loss.item()
 
     return _per_iteration(work, step.iterations)
 

@@ -1,6 +1,6 @@
 """AlexNet and VGG-16 as a reader of the paper writes them in PyTorch: Figure 2, [12] and [20], no prototxt.
 
-The layers have Caffe's names, so that a blob is found by its layer; dropout is left out. At 227 and 224 pixels every
+The layers have Caffe's names, so that a blob is found by its layer. At 227 and 224 pixels every
 window fits exactly, so it makes no difference that Caffe rounds a pooled size up and PyTorch down. LRN divides alpha by
 local_size in both.
 """
@@ -8,12 +8,12 @@ local_size in both.
 from collections import OrderedDict
 from itertools import pairwise
 
-from torch.nn import Conv2d, Flatten, Linear, LocalResponseNorm, MaxPool2d, Module, ReLU, Sequential
+from torch.nn import Conv2d, Dropout, Flatten, Linear, LocalResponseNorm, MaxPool2d, Module, ReLU, Sequential
 
 from paper import LAST_LAYER
 
 
-def alexnet(channels: int = 1, units: int = 1) -> Sequential:
+def alexnet(channels: int = 1, units: int = 1, dropout: float = 0.5) -> Sequential:
     """From n x 3 x 227 x 227 to n x 2; all sizes are divided by `channels` and `units` (1 but for the demo)."""
     c, u = channels, units
     layers: dict[str, Module] = OrderedDict()
@@ -32,10 +32,10 @@ def alexnet(channels: int = 1, units: int = 1) -> Sequential:
     layers["conv5"] = Conv2d(384 // c, 256 // c, 3, padding=1, groups=2)
     layers["relu5"] = ReLU()
     layers["pool5"] = MaxPool2d(3, 2)
-    return Sequential(layers | classifier(256 // c * 6 * 6, 4096 // u))
+    return Sequential(layers | classifier(256 // c * 6 * 6, 4096 // u, dropout))
 
 
-def vgg16(channels: int = 1, units: int = 1) -> Sequential:
+def vgg16(channels: int = 1, units: int = 1, dropout: float = 0.5) -> Sequential:
     """From n x 3 x 224 x 224 to n x 2: configuration D, blocks of 3 x 3 convolutions that end in a pooling."""
     layers: dict[str, Module] = OrderedDict()
     width = 3
@@ -45,17 +45,19 @@ def vgg16(channels: int = 1, units: int = 1) -> Sequential:
             layers[f"conv{block}_{i}"] = Conv2d(before, width, 3, padding=1)
             layers[f"relu{block}_{i}"] = ReLU()
         layers[f"pool{block}"] = MaxPool2d(2, 2)
-    return Sequential(layers | classifier(width * 7 * 7, 4096 // units))
+    return Sequential(layers | classifier(width * 7 * 7, 4096 // units, dropout))
 
 
-def classifier(inputs: int, units: int) -> dict[str, Module]:
+def classifier(inputs: int, units: int, dropout: float) -> dict[str, Module]:
     """The three fully connected layers that both networks end in, the last one of two classes (III-B.2)."""
     return OrderedDict(
         flatten=Flatten(),
         fc6=Linear(inputs, units),
         relu6=ReLU(),
+        drop6=Dropout(dropout),
         fc7=Linear(units, units),
         relu7=ReLU(),
+        drop7=Dropout(dropout),
         **{LAST_LAYER: Linear(units, 2)},
     )
 
