@@ -1,17 +1,49 @@
-# Caffe for the CPU and everything around it, as `make setup` makes it on Debian 12:
-#   docker build -t aesthetics . && docker run -it aesthetics make demo
-FROM debian:bookworm-slim
+# All of it set up, real Caffe included, without compilers. For GPUs of today (CUDA 13, cuDNN 9: NVIDIA's driver 580 or
+# newer), or with GPU=0 for the CPU and small:
+#   docker build -t aesthetics .
+#   docker build -t aesthetics-cpu --build-arg GPU=0 .
+#   docker run --runtime=nvidia -v /data/AVA:/data/ava -v $PWD/results:/app/results aesthetics make reproduce-table-III
+ARG GPU=1
 
+FROM debian:bookworm-slim AS base
+WORKDIR /app
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates git make \
+    && apt-get install --yes --no-install-recommends ca-certificates make \
     && rm -rf /var/lib/apt/lists/*
 
-WORKDIR /app
+# what setup reads and no more: a change elsewhere does not build Caffe anew
+FROM base AS build
+ARG GPU
+ARG CUDA_ARCH
+COPY Makefile requirements*.txt files.py user_error.py ./
+COPY caffe_build caffe_build
+RUN make setup GPU=$GPU CUDA_ARCH="$CUDA_ARCH" && rm -rf /root/.cache
+COPY docker docker
+RUN docker/trim.sh .venv && docker/linked-packages.sh .venv >linked-packages.txt
+
+# the commit, for run.json, without git or its history in the image
+FROM base AS code
+RUN apt-get update && apt-get install --yes --no-install-recommends git
 COPY . .
+RUN docker/commit.sh >commit.json && rm -rf .git
 
-# the built Caffe is copied into .venv, so that the cache of builds and the package lists need not stay in the image
-RUN make setup \
-    && rm -rf /root/.cache /var/lib/apt/lists/*
-
+FROM base AS run-0
+COPY --from=build /app/linked-packages.txt .
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends python3 $(cat linked-packages.txt) \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=build /app/.venv .venv
+COPY --from=code /app .
+RUN useradd --uid 1000 --create-home aesthetics \
+    && mkdir -p data results /data \
+    && touch .venv/came-with-the-image \
+    && chown aesthetics: data results models
+ENV PYTHONDONTWRITEBYTECODE=1
 VOLUME ["/app/data", "/app/results"]
+ENTRYPOINT ["docker/as-owner.sh"]
 CMD ["make", "help"]
+
+FROM run-0 AS run-1
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+
+FROM run-$GPU

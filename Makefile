@@ -7,8 +7,9 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 RUN := $(PYTHON) run_experiments.py
 
-AVA_ROOT ?=
-CUHKPQ_ROOT ?=
+# where the Docker image has them
+AVA_ROOT ?= $(wildcard /data/ava)
+CUHKPQ_ROOT ?= $(wildcard /data/cuhkpq)
 EXTRA ?=
 GPU ?= 0
 SEEDS ?= 1

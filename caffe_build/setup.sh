@@ -22,6 +22,11 @@ missing_packages() {
             sed -n 's/^installed //p' | LC_ALL=C sort)
 }
 
+if [[ -e .venv/came-with-the-image ]]; then
+    echo "Caffe came with this image: nothing to do"
+    exit
+fi
+
 [[ $(uname -m) == x86_64 ]] || refuse "setup builds for x86_64, and this is $(uname -m)"
 command -v apt-get >/dev/null || refuse "setup builds on Debian 12, and this system has no apt-get"
 [[ ! -x /usr/bin/python3 ]] || refuse_other_python

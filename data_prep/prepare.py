@@ -19,7 +19,7 @@ from data_prep.lock import locked
 from data_prep.partitions import Partition
 from data_prep.request import Request, differences, store_name
 from data_prep.space import disk_is_full, require_space
-from files import sync_folder, write_atomically
+from files import sync, write_atomically
 from user_error import UserError
 
 
@@ -105,13 +105,13 @@ def _publish(request: Request, partition: Partition, outcomes: Sequence[Outcome]
         for view in request.views:
             name = store_name(split, view)
             if (request.unfinished / name).is_dir():
-                sync_folder(request.unfinished / name)
+                sync(request.unfinished / name)
                 (request.unfinished / name).rename(request.folder / name)
             _require_agreement(request, name, counts["written"])
     manifest.write(request.unfinished / "manifest.csv", partition, outcomes)
     (request.unfinished / "manifest.csv").replace(request.folder / "manifest.csv")
     (request.folder / "bad_photos.txt").unlink(missing_ok=True)
-    sync_folder(request.folder)
+    sync(request.folder)
     write_atomically(request.folder / "summary.json", json.dumps(content, indent=2) + "\n")
     shutil.rmtree(request.unfinished, ignore_errors=True)
     return content

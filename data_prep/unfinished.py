@@ -24,7 +24,7 @@ from data_prep.progress import progress
 from data_prep.records import Wanted
 from data_prep.request import Request, differences, store_name
 from data_prep.workers import decoded, keep_freed_memory
-from files import sync_folder, write_atomically
+from files import sync, write_atomically
 from paper import stated
 from user_error import UserError
 
@@ -57,7 +57,7 @@ def start(request: Request) -> None:
     shutil.rmtree(request.unfinished, ignore_errors=True)
     request.unfinished.mkdir()
     write_atomically(parameters, json.dumps(request.parameters, indent=2) + "\n")
-    sync_folder(request.folder)
+    sync(request.folder)
 
 
 def grow(request: Request, partition: Partition, jobs: int) -> list[Outcome]:

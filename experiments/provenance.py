@@ -1,6 +1,7 @@
 """Where a number came from: the code, the programs and the machine of a run."""
 
 import importlib.metadata
+import json
 import os
 import platform
 import subprocess
@@ -35,7 +36,10 @@ def provenance(gpu: int | None) -> dict[str, Any]:
 
 
 def _git() -> dict[str, Any] | None:
-    """The commit and whether the working tree differs from it; None outside a repository."""
+    """The commit and whether the working tree differs from it; None outside a repository and a Docker image."""
+    built = ROOT / "commit.json"  # in the image
+    if built.exists():
+        return json.loads(built.read_text())
     try:
         commit = _run("git", "rev-parse", "HEAD")
         return {"commit": commit, "dirty": bool(_run("git", "status", "--porcelain"))}

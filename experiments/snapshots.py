@@ -8,7 +8,7 @@ import caffe
 from caffe.proto import caffe_pb2
 from google.protobuf.message import DecodeError
 
-from files import sha256, sync_file, write_atomically
+from files import sha256, sync, write_atomically
 from user_error import UserError
 
 RANDOM_LAYERS = ("Data", "Dropout")  # the layers whose place or random stream a snapshot does not keep
@@ -40,7 +40,7 @@ def take(solver: caffe.SGDSolver, folder: Path, prefix: str, seconds: float, los
     }
     for file, message in files.items():
         _check_whole(file, message)
-        sync_file(file)
+        sync(file)
     snapshot = Snapshot(solver.iter, seconds, losses, {file.name: sha256(file) for file in files})
     write_atomically(_marker(folder, solver.iter), json.dumps(asdict(snapshot)) + "\n")
     return snapshot
