@@ -1,7 +1,8 @@
 """Whether a GPU computes what the CPU computes: one batch forward and backward, from the same weights and photos.
 
 `python -m benchmarks.agreement JSON` is the process that holds Caffe. It runs with TF32 off, which would keep 10 bits
-of a factor's 23; dropout is off, as its random numbers are not the same on a GPU.
+of a factor's 23; dropout is off, as its random numbers are not the same on a GPU. What rounding explains is said in
+benchmarks/faithfulness.py: 1e-4 of the scores, a few hundredths of a gradient.
 """
 
 import json
