@@ -39,10 +39,7 @@ def main() -> None:
     print(machine(gpu))
     with tempfile.TemporaryDirectory() as folder:
         copy = stand_in.make(Path(folder), "ava-large", ROOT / "data" / "demo-photos" / "ava")
-        print(
-            "\nCPU against GPU, one batch forward and backward (see benchmarks.faithfulness for what rounding explains)\n\n"
-            + agreement.table(copy, gpu)
-        )
+        print("\nCPU against GPU, one batch forward and backward\n\n" + agreement.table(copy, gpu))
         print("\n" + _demo(Path(folder), gpu))
         print("\n" + markdown(step.rows(arguments.rounds, copy, gpu)))
         for network in NETWORKS:
