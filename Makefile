@@ -66,7 +66,8 @@ reproduce-table-IV: setup ## AVA (small): AVA_ROOT=DIR
 
 # $(call reproduce,table,dataset,reader,partition,root,options): first all that is missing, then the work
 define reproduce
-$(RUN) doctor --dataset $(2) $(if $(5),--photos "$(5)") $(DEVICE)
+$(RUN) doctor --dataset $(2) $(if $(5),--photos "$(5)") $(DEVICE) --fetch-models
+$(RUN) models
 if [ -n "$(5)" ]; then $(PYTHON) -m data_prep $(3) --root "$(5)" --partition $(4) $(6) --jobs $(JOBS); fi
 $(RUN) run --dataset $(2) $(DEVICE) --seeds $(SEEDS)
 $(RUN) table $(1)

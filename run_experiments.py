@@ -52,7 +52,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     datasets = [arguments.dataset] if arguments.dataset else DATASETS
     wanted = [run for dataset in datasets for run in runs(dataset)]
     gpus = None if arguments.cpu else arguments.gpu
-    found = examine(wanted, arguments.data, arguments.results, arguments.photos, gpus)
+    found = examine(wanted, arguments.data, arguments.results, gpus, arguments.photos, arguments.fetch_models)
     if not any(finding.problem and finding.subject in ("Caffe", "prototxt") for finding in found):
         found += try_out(wanted, arguments.data)
     for finding in found:
@@ -122,6 +122,7 @@ def parser() -> argparse.ArgumentParser:
     sub = command(doctor, "say what is missing on this machine, and how to mend it")
     sub.add_argument("--dataset", choices=DATASETS, help="look at what this one needs alone")
     sub.add_argument("--photos", type=Path, metavar="DIR", help="where its photos are to come from")
+    sub.add_argument("--fetch-models", action="store_true", help="`models` comes next: those that are missing are fine")
     device(sub)
     folder(sub, "data", "the prepared datasets")
     folder(sub, "results", "the run folders")

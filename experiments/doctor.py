@@ -31,18 +31,24 @@ class Finding:
 
 
 def examine(
-    runs: Iterable[Run], data: Path, results: Path, photos: Path | None, wanted_gpus: list[int] | None
+    runs: Iterable[Run],
+    data: Path,
+    results: Path,
+    wanted_gpus: list[int] | None,
+    photos: Path | None = None,
+    fetch_models: bool = False,
 ) -> list[Finding]:
     """All there is to say about this machine before `runs` on those GPUs; None is the CPU.
 
-    `photos` is the folder that their dataset will be prepared from, where that is still to be done.
+    `photos` is the folder that their dataset will be prepared from, where that is still to be done; with `fetch_models`
+    pretrained models that are missing will be fetched.
     """
     runs = list(runs)
     found = [*_caffe(), *(() if wanted_gpus is None else _gpus(wanted_gpus)), _memory()]
     for dataset in dict.fromkeys(run.dataset for run in runs):
         found += _dataset(data / dataset, photos)
     for model in dict.fromkeys(weights.pretrained(run.dataset, run.network) for run in runs):
-        found.append(_model(model))
+        found.append(_model(model, fetch_models))
     found += [
         Finding("prototxt", f"{path} is missing: `make prototxt` writes it, `git checkout` brings it back", True)
         for run in runs
@@ -116,7 +122,9 @@ def _dataset(folder: Path, photos: Path | None) -> Iterator[Finding]:
     yield Finding(name, f"{counts} photos, views {' and '.join(content['views'])}")
 
 
-def _model(model: weights.Model) -> Finding:
+def _model(model: weights.Model, fetch: bool) -> Finding:
+    if fetch and model.url and not model.path.exists():
+        return Finding("model", f"{model.path}: to be fetched, {model.bytes / 1e6:.0f} MB")
     try:
         return Finding("model", f"{weights.check(model)}: as registered")
     except UserError as error:

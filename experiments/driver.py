@@ -33,7 +33,7 @@ def run(runs: Iterable[Run], options: Options, dry_run: bool = False) -> int:
     """Do what is left of `runs`; the exit status: 0 all done, 1 some failed, 130 stopped on request."""
     console = Console()
     runs = list(runs)
-    findings = examine(runs, options.data, options.results, photos=None, wanted_gpus=options.gpus)
+    findings = examine(runs, options.data, options.results, options.gpus)
     problems = [f"{finding.subject}: {finding.text}" for finding in findings if finding.problem]
     if problems:
         raise UserError("\nerror: ".join(problems))

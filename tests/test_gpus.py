@@ -40,7 +40,7 @@ def test_gpus_are_numbered_as_cuda_visible_devices_says(nvidia_smi, monkeypatch,
 
 
 def problems(tmp_path, wanted_gpus) -> list[str]:
-    found = doctor.examine([], tmp_path, tmp_path, photos=None, wanted_gpus=wanted_gpus)
+    found = doctor.examine([], tmp_path, tmp_path, wanted_gpus)
     return [finding.text for finding in found if finding.problem and finding.subject == "GPU"]
 
 
