@@ -1,0 +1,71 @@
+"""What the Dockerfile calls does what it says; the image itself is built by `docker build`."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from paper import ROOT
+
+DOCKER = ROOT / "docker"
+
+
+def run(*command, cwd=ROOT) -> subprocess.CompletedProcess:
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60)
+
+
+def test_setup_needs_no_more_of_the_project_than_the_dockerfile_gives_it(tmp_path):
+    copied = re.search(r"^COPY (Makefile .*) \./$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[1]
+    for pattern in copied.split():
+        for file in ROOT.glob(pattern):
+            shutil.copy(file, tmp_path)
+    shutil.copytree(ROOT / "caffe_build", tmp_path / "caffe_build")
+    done = run(sys.executable, "-c", "import caffe_build.__main__", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_commit_is_told_as_run_json_has_it_and_null_outside_of_git(tmp_path):
+    assert run(DOCKER / "commit.sh", cwd=tmp_path).stdout == "null\n"
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@b")
+    run(*git, "init", "-q", cwd=tmp_path)
+    run(*git, "commit", "-q", "--allow-empty", "-m", "first", cwd=tmp_path)
+    told = json.loads(run(DOCKER / "commit.sh", cwd=tmp_path).stdout)
+    assert told == {"commit": run("git", "rev-parse", "HEAD", cwd=tmp_path).stdout.strip(), "dirty": False}
+    (tmp_path / "new").touch()
+    assert json.loads(run(DOCKER / "commit.sh", cwd=tmp_path).stdout)["dirty"]
+
+
+def test_packages_that_caffe_is_linked_with_are_named_once_each():
+    pytest.importorskip("caffe")
+    if not shutil.which("dpkg-query"):
+        pytest.skip("not on Debian")
+    names = run(DOCKER / "linked-packages.sh", ROOT / ".venv").stdout.split()
+    assert {"libboost-python1.74.0", "libpython3.11", "liblmdb0", "libprotobuf32"} <= set(names)
+    assert len(names) == len(set(names))
+
+
+FORWARD = """
+import sys, caffe
+net = caffe.Net(sys.argv[1], caffe.TEST)
+net.forward()
+print(open("/proc/self/maps").read())
+"""
+
+
+def test_trimming_takes_nothing_that_caffe_loads(tmp_path):
+    pytest.importorskip("caffe")
+    shown = run(sys.executable, "-c", FORWARD, "prototxt/demo/alexnet/deploy.prototxt").stdout
+    loaded = {Path(line.split()[-1]).name for line in shown.splitlines() if "/.venv/lib/lib" in line}
+    assert {"libcaffe.so.1.0.0", "libmkl_core.so.3"} <= loaded
+    (tmp_path / "lib").mkdir()
+    names = {path.name for path in (ROOT / ".venv" / "lib").iterdir() if path.is_file()}
+    for name in names:
+        (tmp_path / "lib" / name).touch()
+    assert run(DOCKER / "trim.sh", tmp_path).returncode == 0
+    gone = {name for name in names if not (tmp_path / "lib" / name).exists()}
+    assert "libomptarget.so" in gone
+    assert not gone & loaded
