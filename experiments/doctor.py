@@ -55,7 +55,8 @@ def _caffe() -> Iterator[Finding]:
         yield Finding("Caffe", "not installed here: type `make setup`, and use .venv/bin/python", True)
         return
     facts = describe(Path(sys.prefix))
-    build = ", ".join(f"{name} {facts[name]}" for name in ("caffe", "variant", "blas") if name in facts)
+    told = ("caffe", "variant", "cuda", "cudnn", "architectures", "blas")
+    build = ", ".join(f"{name} {facts[name]}" for name in told if name in facts)
     yield Finding("Caffe", build or "not one of ours: no caffe-build.json in .venv")
 
 
@@ -73,7 +74,7 @@ def _gpus() -> Iterator[Finding]:
         index, name, used, total = line.split(", ")
         yield Finding("GPU", f"{index}: {name}, {used} of {total} in use")
     if describe(Path(sys.prefix)).get("variant") == "cpu":
-        yield Finding("GPU", "this Caffe is built for the CPU: give CPU=1 (--cpu)", True)
+        yield Finding("GPU", "this Caffe is built for the CPU: `make setup GPU=1`, or give CPU=1 (--cpu)", True)
 
 
 def _memory() -> Finding:
