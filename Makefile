@@ -11,19 +11,24 @@ RUN := $(PYTHON) run_experiments.py
 AVA_ROOT ?= $(wildcard /data/ava)
 CUHKPQ_ROOT ?= $(wildcard /data/cuhkpq)
 EXTRA ?=
-GPU ?= 0
 SEEDS ?= 1
 JOBS ?= $(shell nproc)
 
-# where the runs of the paper's tables are: GPU=0,1 names the GPUs, CPU=1 does without
-DEVICE = $(if $(CPU),--cpu,--gpu $(GPU))
+# For the paper's tables GPU=0,1 names the GPUs, and CPU=1 does without; otherwise GPU=1 or 0 chooses the Caffe that
+# is set up. Where nothing is said, or no GPU is there, the one in .venv stays.
+DEVICE = $(if $(CPU),--cpu,--gpu $(or $(GPU),0))
+ifneq ($(filter reproduce-%,$(MAKECMDGOALS)),)
+export CAFFE_GPU := $(if $(CPU),,$(if $(shell command -v nvidia-smi),1))
+else ifdef GPU
+export CAFFE_GPU := $(GPU)
+endif
 
 .PHONY: help setup demo demo-data test test-caffe bench models prototxt
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-zA-Z-]+[%I V]*:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
 
-setup: ## .venv with everything, real Caffe included
+setup: ## .venv with everything, real Caffe included; GPU=1 for NVIDIA's GPUs (CUDA_ARCH=90, CUDNN=0), GPU=0 without
 	@caffe_build/setup.sh
 
 demo: demo-data ## the whole path on the embedded dataset, on the CPU, ending in a table

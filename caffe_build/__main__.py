@@ -3,9 +3,10 @@
 A setup that was stopped, at whatever moment, is put right by the next one.
 """
 
+import os
 from pathlib import Path
 
-from caffe_build import build, cache, install, packages, recipe, source
+from caffe_build import build, cache, cuda, install, packages, source, variant
 from user_error import UserError, exit_with_status
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,11 +25,10 @@ def main() -> None:
 def set_up(venv: Path, requirements: Path, log: Path) -> None:
     """Bring `venv` to what requirements and recipe say; what is so already is not touched."""
     named_source = source.named()
-    caffe = recipe.cpu(requirements)
-    name = f"Caffe {caffe.facts()['caffe']} ({caffe.variant}, {caffe.blas})"
-    current = packages.are_installed(venv, requirements) and install.is_installed(venv, caffe)
-    if current:
-        print(f"{name} is set up: nothing to do")
+    caffe = variant.choose(requirements, os.environ, install.describe(venv))
+    wanted = [requirements, *([cuda.RUN] if caffe.cuda else [])]
+    if packages.are_installed(venv, wanted) and install.is_installed(venv, caffe):
+        print(f"{caffe.title()} is set up: nothing to do")
         return
 
     def make(folder: Path) -> Path:
@@ -36,9 +36,9 @@ def set_up(venv: Path, requirements: Path, log: Path) -> None:
         return build.build(caffe, tarball, venv, folder, log)
 
     log.unlink(missing_ok=True)
-    packages.install(venv, requirements, log)
+    packages.install(venv, wanted, log)
     install.install(cache.entry(cache.folder(), caffe.key(), make), venv, caffe)
-    print(f"{name} is set up in {venv.name}")
+    print(f"{caffe.title()} is set up in {venv.name}")
 
 
 if __name__ == "__main__":

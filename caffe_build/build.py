@@ -7,20 +7,15 @@ import sysconfig
 from functools import partial
 from pathlib import Path
 
-from caffe_build import progress
+from caffe_build import cuda, progress
 from caffe_build.recipe import COMPILER, HERE, Recipe
 
 PROGRAMS = ("caffe", "convert_imageset", "compute_image_mean")
 TARGETS = ("pycaffe", "caffe.bin", "convert_imageset", "compute_image_mean")
 LIBRARY = Path("lib/libcaffe.so.1.0.0")
-PACKAGE = Path("lib/python3.11/site-packages/caffe")
+PACKAGE = cuda.PACKAGES / "caffe"
 SHARE = Path("share/caffe")  # Caffe's own tests of pycaffe, beside what they read
-# Where each file looks for libcaffe and MKL, seen from itself: a .venv may stand anywhere.
-RPATHS = {
-    LIBRARY: "$ORIGIN",
-    PACKAGE / "_caffe.so": "$ORIGIN/../../..",
-    **{Path("bin", program): "$ORIGIN/../lib" for program in PROGRAMS},
-}
+BINARIES = (LIBRARY, PACKAGE / "_caffe.so", *(Path("bin", program) for program in PROGRAMS))
 MEMORY_PER_JOB = 1.5 * 2**30  # bytes; the largest of Caffe's files takes the compiler about 1 GiB
 
 
@@ -31,6 +26,7 @@ def build(recipe: Recipe, tarball: Path, venv: Path, folder: Path, log: Path) ->
     """
     source, objects, tree = folder / "source", folder / "objects", folder / "tree"
     source.mkdir()
+    toolkit = cuda.toolkit(folder / "toolkit", venv, log) if recipe.cuda else None
     # The user's CXXFLAGS, CPATH and the like are no part of the recipe.
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
     run = partial(progress.run, log=log, env=environment)
@@ -39,7 +35,7 @@ def build(recipe: Recipe, tarball: Path, venv: Path, folder: Path, log: Path) ->
     for name in recipe.patches:
         patch = ["patch", "--strip=1", "--fuzz=0", "--input", HERE / "patches" / name]
         run(patch, what=f"applying {name}", cwd=source)
-    run(["cmake", "-S", source, "-B", objects, *options(recipe, source, venv)], what="configuring Caffe")
+    run(["cmake", "-S", source, "-B", objects, *options(recipe, source, venv, toolkit)], what="configuring Caffe")
     run(["make", "-C", objects, f"-j{jobs()}", *TARGETS], what="building Caffe")
 
     copy(source, tree / SHARE, "LICENSE", "python/caffe/test/*.py")
@@ -48,13 +44,19 @@ def build(recipe: Recipe, tarball: Path, venv: Path, folder: Path, log: Path) ->
     copy(objects / "lib", tree / PACKAGE, "_caffe.so")
     copy(objects / "lib", tree / "lib", LIBRARY.name)
     copy(objects / "tools", tree / "bin", *PROGRAMS)
-    for file, rpath in RPATHS.items():
-        patchelf = ["patchelf", "--force-rpath", "--set-rpath", rpath]
+    for file in BINARIES:
+        patchelf = ["patchelf", "--force-rpath", "--set-rpath", rpath(recipe, file)]
         run([*patchelf, tree / file], what="finishing Caffe")
     return tree
 
 
-def options(recipe: Recipe, source: Path, venv: Path) -> list[str]:
+def rpath(recipe: Recipe, file: Path) -> str:
+    """Say where `file` looks for libcaffe, MKL and CUDA, seen from itself: a .venv may stand anywhere."""
+    folders = (LIBRARY.parent, *(cuda.LIBRARIES if recipe.cuda else ()))
+    return ":".join(f"$ORIGIN/{os.path.relpath(folder, file.parent)}" for folder in folders)
+
+
+def options(recipe: Recipe, source: Path, venv: Path, toolkit: Path | None) -> list[str]:
     """Give CMake's options: the recipe's own, and Debian's Python with the numpy of `venv`."""
     python = venv / "bin" / "python"
     numpy = subprocess.run(
@@ -77,7 +79,7 @@ def options(recipe: Recipe, source: Path, venv: Path) -> list[str]:
         "PYTHON_INCLUDE_DIR": sysconfig.get_path("include"),
         "PYTHON_LIBRARY": libpython,
         "NUMPY_INCLUDE_DIR": numpy,
-        **{name: value.format(venv=venv) for name, value in recipe.options.items()},
+        **{name: value.format(venv=venv, toolkit=toolkit, here=HERE) for name, value in recipe.options.items()},
     }
     return [f"-D{name}={value}" for name, value in defined.items()]
 

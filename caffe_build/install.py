@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from caffe_build.build import RPATHS
+from caffe_build.build import BINARIES
 from caffe_build.recipe import Recipe
 from files import write_atomically
 
@@ -22,7 +22,7 @@ def describe(venv: Path = VENV) -> dict[str, str]:
 
 def is_installed(venv: Path, recipe: Recipe) -> bool:
     """Tell whether .venv holds the Caffe of this recipe, whole."""
-    return describe(venv) == recipe.facts() and all((venv / file).exists() for file in RPATHS)
+    return describe(venv) == recipe.facts() and all((venv / file).exists() for file in BINARIES)
 
 
 def install(tree: Path, venv: Path, recipe: Recipe) -> None:

@@ -1,8 +1,9 @@
-"""The .venv and the Python packages in it: as requirements.txt says, or made anew."""
+"""The .venv and the Python packages in it: as the requirements say, or made anew."""
 
 import json
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from caffe_build.progress import run
@@ -11,31 +12,42 @@ from files import sha256, write_atomically
 STAMP = "packages.json"
 
 
-def wanted(venv: Path, requirements: Path) -> dict[str, str]:
-    """Give the stamp of a finished .venv; with its path, as the scripts in bin/ survive no move."""
-    return {
-        "requirements_sha256": sha256(requirements),
-        "python": platform.python_version(),
-        "path": str(venv),
-    }
+def stamp(venv: Path, held: dict[str, str]) -> dict:
+    """Describe a .venv that holds requirements files (name -> sha256); with its path, as bin/ survives no move."""
+    return {"requirements": held, "python": platform.python_version(), "path": str(venv)}
 
 
-def are_installed(venv: Path, requirements: Path) -> bool:
-    """Tell whether .venv was finished for these requirements, this Python and this place."""
+def installed(venv: Path) -> dict[str, str]:
+    """Give the requirements files that .venv was finished for; {} for none, another Python or another place."""
     try:
-        stamp = json.loads((venv / STAMP).read_text())
-    except (OSError, ValueError):
-        return False
-    return stamp == wanted(venv, requirements) and (venv / "bin" / "python").exists()
+        found = json.loads((venv / STAMP).read_text())
+        held = found["requirements"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return held if found == stamp(venv, held) and (venv / "bin" / "python").exists() else {}
 
 
-def install(venv: Path, requirements: Path, log: Path) -> None:
-    """Make .venv with the pinned packages; one that is old or half-made is replaced."""
-    if are_installed(venv, requirements):
-        return
-    (venv / STAMP).unlink(missing_ok=True)
-    run([sys.executable, "-m", "venv", "--clear", venv], what="making .venv", log=log)
+def are_installed(venv: Path, requirements: Sequence[Path]) -> bool:
+    """Tell whether .venv holds what these files say; it may hold more."""
+    return hashes(requirements).items() <= installed(venv).items()
+
+
+def install(venv: Path, requirements: Sequence[Path], log: Path) -> None:
+    """Make .venv with the pinned packages, or add those that it lacks; one that is old or half-made is made anew."""
+    wanted, held = hashes(requirements), installed(venv)
+    if not held or any(held[name] != wanted[name] for name in held.keys() & wanted):
+        held = {}
+        (venv / STAMP).unlink(missing_ok=True)
+        run([sys.executable, "-m", "venv", "--clear", venv], what="making .venv", log=log)
     pip = [venv / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install"]
-    command = [*pip, "--require-hashes", "--requirement", requirements]
-    run(command, what="installing the Python packages", log=log)
-    write_atomically(venv / STAMP, json.dumps(wanted(venv, requirements), indent=1) + "\n")
+    for file in requirements:
+        if file.name not in held:
+            command = [*pip, "--require-hashes", "--requirement", file]
+            run(command, what=f"installing the packages of {file.name}", log=log)
+            held = held | {file.name: wanted[file.name]}
+            write_atomically(venv / STAMP, json.dumps(stamp(venv, held), indent=1) + "\n")
+
+
+def hashes(requirements: Sequence[Path]) -> dict[str, str]:
+    """Hash requirements files: name -> sha256."""
+    return {file.name: sha256(file) for file in requirements}

@@ -5,13 +5,15 @@ import json
 import platform
 import re
 import subprocess
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from caffe_build import source
+from caffe_build import cuda, source
 from files import sha256
 
 HERE = Path(__file__).resolve().parent
+VERSION = "1.0.0"
 COMPILER = "/usr/bin/g++"
 # No -march: BLAS picks its own code for the processor, and the rest gains nothing from it (measured), so a
 # build runs on every x86_64. What does help is leave to compute both sides of a condition: it changes no
@@ -36,22 +38,27 @@ DEBIAN = (
     "protobuf-compiler",
 )
 WHEELS = ("intel-openmp", "mkl", "mkl-include", "numpy")
+NO_CUDNN = "none"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way to build Caffe; `{venv}` in an option stands for the .venv to build against."""
+    """One way to build Caffe.
+
+    In an option `{venv}` stands for the .venv to build against, `{toolkit}` for CUDA's, `{here}` for this folder.
+    """
 
     variant: str
     source_sha256: str
     blas: str
+    cuda: dict[str, str]  # the versions of CUDA and cuDNN, the architectures; {} for the CPU
     flags: str
     options: dict[str, str]
     patches: dict[str, str]  # file name -> sha256
     compiler: str
     python: str
     packages: dict[str, str]  # Debian package or wheel -> version
-    builder: str  # sha256 of the code that builds
+    builder: dict[str, str]  # the code that builds: file name -> sha256
 
     def key(self) -> str:
         """Hash everything that goes in: the name of the build in the cache."""
@@ -60,25 +67,39 @@ class Recipe:
     def facts(self) -> dict[str, str]:
         """Give what the record of a run should say of the Caffe that it ran with."""
         return {
-            "caffe": "1.0.0",
+            "caffe": VERSION,
             "source": source.TARBALL,
             "source_sha256": self.source_sha256,
             "variant": self.variant,
             "blas": self.blas,
+            **self.cuda,
             "flags": self.flags,
             "compiler": self.compiler,
             "numpy": self.packages["numpy"],
             "key": self.key(),
         }
 
+    def title(self) -> str:
+        """Name it for people: `Caffe 1.0.0 (cpu, MKL 2026.2.1)`."""
+        parts = [self.variant, self.blas]
+        if self.cuda:
+            parts[1:1] = [
+                f"CUDA {self.cuda['cuda']}",
+                "no cuDNN" if self.cuda["cudnn"] == NO_CUDNN else f"cuDNN {self.cuda['cudnn']}",
+                f"sm {self.cuda['architectures']}",
+            ]
+        return f"Caffe {VERSION} ({', '.join(parts)})"
+
 
 def cpu(requirements: Path) -> Recipe:
     """Describe Caffe for the CPU, on MKL, with the Python packages that `requirements` pins."""
-    wheels = pinned(requirements, WHEELS)
+    pins = pinned(requirements)
+    wheels = {name: pins[name] for name in WHEELS}
     return Recipe(
         variant="cpu",
         source_sha256=source.SHA256,
         blas=f"MKL {wheels['mkl']}",
+        cuda={},
         flags=FLAGS,
         options={
             "CPU_ONLY": "ON",
@@ -92,14 +113,51 @@ def cpu(requirements: Path) -> Recipe:
         compiler=compiler_version(),
         python=platform.python_version(),
         packages=installed(DEBIAN) | wheels,
-        builder=sha256(HERE / "build.py"),
+        builder=hashes("build.py"),
     )
 
 
-def pinned(requirements: Path, names: tuple[str, ...]) -> dict[str, str]:
-    """Read the versions that a requirements file pins for `names`."""
-    pins = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;]+)", requirements.read_text(), re.MULTILINE))
-    return {name: pins[name] for name in names}
+def gpu(requirements: Path, architectures: Sequence[str], cudnn: bool) -> Recipe:
+    """Describe Caffe for GPUs of these architectures, with cuDNN or without; on the CPU it is as `cpu`."""
+    base = cpu(requirements)
+    pins = pinned(cuda.RUN) | pinned(cuda.COMPILE)
+    return replace(
+        base,
+        variant="gpu",
+        cuda={
+            "cuda": ".".join(pins["nvidia-cuda-nvcc"].split(".")[:2]),
+            "cudnn": pins["nvidia-cudnn-cu13"] if cudnn else NO_CUDNN,
+            "architectures": " ".join(architectures),
+        },
+        options=base.options
+        | {
+            "CPU_ONLY": "OFF",
+            "USE_CUDNN": "ON" if cudnn else "OFF",
+            "CUDA_TOOLKIT_ROOT_DIR": "{toolkit}",
+            "CUDA_TOOLKIT_ROOT_DIR_INTERNAL": "{toolkit}",  # or CMake takes the root for new, and forgets the includes
+            # Our cudnn.h before cuDNN's; thrust stands in a folder that only nvcc knows by itself.
+            "CUDA_TOOLKIT_INCLUDE": "{here}/include;{toolkit}/include;{toolkit}/include/cccl",
+            "CUDNN_INCLUDE": "{here}/include",
+            "CUDNN_LIBRARY": "{toolkit}/lib/libcudnn.so",
+            "CUDA_HOST_COMPILER": COMPILER,
+            "CUDA_ARCH_NAME": "Manual",
+            "CUDA_ARCH_BIN": " ".join(architectures),
+            "CUDA_ARCH_PTX": architectures[-1],
+            "CUDA_NVCC_FLAGS": "--compress-mode=size",
+        },
+        packages=base.packages | pins,
+        builder=base.builder | hashes("cuda.py", "include/cudnn.h"),
+    )
+
+
+def hashes(*names: str) -> dict[str, str]:
+    """Hash files of this folder."""
+    return {name: sha256(HERE / name) for name in names}
+
+
+def pinned(requirements: Path) -> dict[str, str]:
+    """Read the versions that a requirements file pins."""
+    return dict(re.findall(r"^([a-z0-9._-]+)==([^\s;]+)", requirements.read_text(), re.MULTILINE))
 
 
 def installed(patterns: tuple[str, ...]) -> dict[str, str]:

@@ -76,7 +76,8 @@ def _caffe() -> Iterator[Finding]:
         yield Finding("Caffe", "not installed here: type `make setup`, and use .venv/bin/python", True)
         return
     facts = describe(Path(sys.prefix))
-    build = ", ".join(f"{name} {facts[name]}" for name in ("caffe", "variant", "blas") if name in facts)
+    told = ("caffe", "variant", "cuda", "cudnn", "architectures", "blas")
+    build = ", ".join(f"{name} {facts[name]}" for name in told if name in facts)
     yield Finding("Caffe", build or "not one of ours: no caffe-build.json in .venv")
 
 

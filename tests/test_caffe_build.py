@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from caffe_build import build, cache, install, packages, progress, recipe, source
+from caffe_build import build, cache, cuda, install, packages, progress, recipe, source, variant
+from experiments import doctor
 from user_error import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,14 +27,16 @@ RECIPE = recipe.Recipe(
     variant="cpu",
     source_sha256="0",
     blas="MKL 1",
+    cuda={},
     flags="-O2",
     options={"BLAS": "mkl"},
     patches={"a.patch": "0"},
     compiler="g++ 1",
     python="3.11.0",
     packages={"numpy": "1", "libopencv-dev": "1"},
-    builder="0",
+    builder={"build.py": "0"},
 )
+INSTALLED = variant.choose(REQUIREMENTS, {}, install.describe())  # the one that the tests run with
 
 
 def run(*command, env=None, cwd=None) -> subprocess.CompletedProcess:
@@ -69,10 +72,107 @@ def test_the_key_follows_the_pinned_mkl_and_numpy_and_no_other_package(tmp_path)
     assert len({today, key_with("mkl"), key_with("numpy")}) == 3
 
 
+def test_each_choice_is_another_key():
+    recipes = [
+        recipe.cpu(REQUIREMENTS),
+        recipe.gpu(REQUIREMENTS, cuda.ARCHITECTURES, cudnn=True),
+        recipe.gpu(REQUIREMENTS, cuda.ARCHITECTURES, cudnn=False),
+        recipe.gpu(REQUIREMENTS, ["90"], cudnn=True),
+    ]
+    assert len({each.key() for each in recipes}) == len(recipes)
+
+
 def test_the_recipe_knows_the_version_of_everything_that_caffe_is_linked_with():
     found = recipe.installed(recipe.DEBIAN)
     for pattern in recipe.DEBIAN:
         assert any(Path(name).match(pattern) for name in found), pattern
+
+
+# The choice
+
+CPU, GPU = {"variant": "cpu"}, {"variant": "gpu", "cudnn": "9.1", "architectures": "80 90"}
+ALL = " ".join(cuda.ARCHITECTURES)
+
+
+@pytest.mark.parametrize(
+    ("asked", "held", "chosen"),
+    [
+        ({}, {}, None),
+        ({}, CPU, None),
+        ({"CAFFE_GPU": "0"}, GPU, None),
+        ({"CAFFE_GPU": ""}, GPU, ("80 90", True)),
+        ({}, GPU, ("80 90", True)),
+        ({}, GPU | {"cudnn": "none"}, ("80 90", False)),
+        ({"CAFFE_GPU": "1"}, GPU | {"cudnn": "none"}, ("80 90", False)),
+        ({"CUDNN": "1"}, GPU | {"cudnn": "none"}, ("80 90", True)),
+        ({"CUDNN": "0", "CUDA_ARCH": "75"}, GPU, ("75", False)),
+        ({"CAFFE_GPU": "1"}, {}, (ALL, True)),
+        ({"CAFFE_GPU": "1", "CUDNN": "0"}, CPU, (ALL, False)),
+        ({"CAFFE_GPU": "1", "CUDA_ARCH": "100, 90 90,"}, CPU, ("90 100", True)),
+    ],
+)
+def test_what_is_not_asked_for_stays_as_it_is(asked, held, chosen):
+    facts = variant.choose(REQUIREMENTS, asked, held).facts()
+    if chosen is None:
+        assert facts["variant"] == "cpu"
+        assert not {"cuda", "cudnn", "architectures"} & set(facts)
+    else:
+        assert (facts["variant"], facts["cuda"]) == ("gpu", "13.0")
+        assert (facts["architectures"], facts["cudnn"] != "none") == chosen
+
+
+@pytest.mark.parametrize(
+    "asked", ["CAFFE_GPU=yes", "CAFFE_GPU=0,1", "CUDNN=maybe", "CUDA_ARCH=foo", "CUDA_ARCH=52", "CUDA_ARCH=90 9.0"]
+)
+def test_another_value_is_refused_in_one_line(asked):
+    done = run(SETUP, env=os.environ | {"CAFFE_GPU": "1"} | dict([asked.split("=")]))
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {asked}: ")
+
+
+def test_newer_cards_than_the_newest_architecture_get_code_to_compile():
+    chosen = recipe.gpu(REQUIREMENTS, ["75", "120"], cudnn=True)
+    assert (chosen.options["CUDA_ARCH_BIN"], chosen.options["CUDA_ARCH_PTX"]) == ("75 120", "120")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["setup"], []),
+        (["setup", "GPU=1"], ["1"]),
+        (["demo", "GPU=0"], ["0"]),
+        (["reproduce-table-I"], ["1"]),
+        (["reproduce-table-I", "GPU=0,1"], ["1"]),
+        (["reproduce-table-I", "CPU=1"], [""]),
+        (["reproduce-table-I", "PATH=/usr/bin:/bin"], [""]),  # without nvidia-smi
+    ],
+)
+def test_make_asks_for_gpus_where_gpus_are_wanted_and_seen(words, said, tmp_path):
+    (tmp_path / "nvidia-smi").symlink_to("/bin/true")
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    printed = run("make", "--dry-run", "--print-data-base", *words, env=environment, cwd=ROOT).stdout
+    assert re.findall(r"^CAFFE_GPU := ?(.*)$", printed, re.MULTILINE) == said
+
+
+def test_the_title_and_the_doctor_tell_the_engine(monkeypatch):
+    for chosen, title in [
+        (recipe.cpu(REQUIREMENTS), r"Caffe 1\.0\.0 \(cpu, MKL [\d.]+\)"),
+        (
+            recipe.gpu(REQUIREMENTS, ["75", "90"], cudnn=True),
+            r"Caffe 1\.0\.0 \(gpu, CUDA 13\.0, cuDNN 9\.[\d.]+, sm 75 90, MKL [\d.]+\)",
+        ),
+        (
+            recipe.gpu(REQUIREMENTS, ["90"], cudnn=False),
+            r"Caffe 1\.0\.0 \(gpu, CUDA 13\.0, no cuDNN, sm 90, MKL [\d.]+\)",
+        ),
+    ]:
+        facts = chosen.facts()
+        assert re.fullmatch(title, chosen.title())
+        monkeypatch.setattr(doctor, "describe", lambda _, facts=facts: facts)
+        (finding,) = doctor._caffe()
+        for name in {"variant", "blas", "cuda", "cudnn", "architectures"} & set(facts):
+            assert f"{name} {facts[name]}" in finding.text
 
 
 # The machine
@@ -117,16 +217,17 @@ def test_a_tarball_that_is_not_there_is_refused(monkeypatch):
 
 
 def test_no_host_and_no_folder_of_a_machine_is_named():
-    files = [*(ROOT / "caffe_build").rglob("*"), ROOT / "requirements.in", REQUIREMENTS]
+    files = [*(ROOT / "caffe_build").rglob("*"), *ROOT.glob("requirements*")]
     named = re.compile(r"\w://|\b[\w-]+\.(?:org|com|net|io)\b|/(?:root|home|work|opt|tmp)/|find-links")
     for file in files:
-        if file.suffix in {".py", ".sh", ".txt", ".in", ".patch"}:
+        if file.suffix in {".py", ".sh", ".txt", ".in", ".patch", ".h"}:
             assert not named.search(file.read_text()), file
 
 
-def test_every_package_is_pinned_with_a_hash():
-    blocks = re.split(r"^(?=[a-z0-9])", REQUIREMENTS.read_text(), flags=re.MULTILINE)[1:]
-    assert len(blocks) > 20
+@pytest.mark.parametrize(("requirements", "least"), [(REQUIREMENTS, 20), (cuda.RUN, 5), (cuda.COMPILE, 5)])
+def test_every_package_is_pinned_with_a_hash(requirements, least):
+    blocks = re.split(r"^(?=[a-z0-9])", requirements.read_text(), flags=re.MULTILINE)[1:]
+    assert len(blocks) >= least
     for block in blocks:
         assert re.match(r"[a-z0-9._-]+==\S+ \\\n\s+--hash=sha256:[0-9a-f]{64}", block), block
 
@@ -274,9 +375,8 @@ def wait_for(condition) -> None:
 
 
 def test_a_second_setup_does_nothing_in_less_than_two_seconds():
-    caffe = recipe.cpu(REQUIREMENTS)
-    assert packages.are_installed(VENV, REQUIREMENTS), "run `make setup` first"
-    assert install.is_installed(VENV, caffe), "run `make setup` first"
+    assert packages.are_installed(VENV, [REQUIREMENTS]), "run `make setup` first"
+    assert install.is_installed(VENV, INSTALLED), "run `make setup` first"
     before = tree_of(VENV)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = run(SETUP)
@@ -293,20 +393,42 @@ def tree_of(folder: Path) -> dict[Path, int]:
 
 
 def test_a_venv_without_its_stamp_or_of_other_requirements_is_not_taken_for_finished(tmp_path):
-    requirements, venv = tmp_path / "requirements.txt", tmp_path / "venv"
-    requirements.write_text("rich==1\n")
-    (venv / "bin").mkdir(parents=True)
-    (venv / "bin" / "python").touch()
-    assert not packages.are_installed(venv, requirements)
-    (venv / packages.STAMP).write_text(json.dumps(packages.wanted(venv, requirements)))
+    venv, requirements = finished_venv(tmp_path)
     assert packages.are_installed(venv, requirements)
-    requirements.write_text("rich==2\n")
+    requirements[0].write_text("rich==2\n")
     assert not packages.are_installed(venv, requirements)
+    venv, requirements = finished_venv(tmp_path)
+    (venv / packages.STAMP).unlink()
+    assert not packages.are_installed(venv, requirements)
+
+
+def test_a_venv_with_more_than_is_wanted_stays_and_one_with_less_is_added_to(tmp_path, monkeypatch):
+    venv, both = finished_venv(tmp_path)
+    commands = []
+    monkeypatch.setattr(packages, "run", lambda command, **_: commands.append(command))
+    packages.install(venv, both[:1], tmp_path / "log")
+    packages.install(venv, both, tmp_path / "log")
+    assert commands == []
+    (venv / packages.STAMP).write_text(json.dumps(packages.stamp(venv, packages.hashes(both[:1]))))
+    packages.install(venv, both, tmp_path / "log")
+    assert [command[-1] for command in commands] == [both[1]]
+    assert packages.are_installed(venv, both)
+
+
+def finished_venv(folder: Path) -> tuple[Path, list[Path]]:
+    """Something like a .venv that was finished for two requirements files."""
+    venv, requirements = folder / "venv", [folder / "requirements.txt", folder / "requirements-gpu.txt"]
+    for file in requirements:
+        file.write_text("rich==1\n")
+    (venv / "bin").mkdir(parents=True, exist_ok=True)
+    (venv / "bin" / "python").touch()
+    (venv / packages.STAMP).write_text(json.dumps(packages.stamp(venv, packages.hashes(requirements))))
+    return venv, requirements
 
 
 def test_caffe_is_installed_only_when_all_of_it_is_and_is_the_recipes(tmp_path):
     tree, venv = tmp_path / "tree", tmp_path / "venv"
-    for file in build.RPATHS:
+    for file in build.BINARIES:
         (tree / file).parent.mkdir(parents=True, exist_ok=True)
         (tree / file).write_text(file.name)
     install.install(tree, venv, RECIPE)
@@ -336,6 +458,25 @@ def test_the_venv_says_which_caffe_it_holds():
 
 
 # The Caffe in .venv
+
+
+def test_libraries_are_looked_for_inside_the_venv_wherever_it_stands():
+    gpu = recipe.gpu(REQUIREMENTS, ["90"], cudnn=True)
+    for chosen, folders in (RECIPE, ["lib"]), (gpu, ["lib", *map(str, cuda.LIBRARIES)]):
+        for file in build.BINARIES:
+            parts = build.rpath(chosen, file).split(":")
+            assert all(part.startswith("$ORIGIN/") for part in parts)
+            found = [os.path.normpath(part.replace("$ORIGIN", str(file.parent))) for part in parts]
+            assert found == folders
+
+
+@pytest.mark.parametrize("file", build.BINARIES, ids=str)
+def test_every_library_is_found(file):
+    done = run("ldd", VENV / file, env={"PATH": "/usr/bin:/bin"})
+    assert done.returncode == 0
+    assert "not found" not in done.stdout
+    for line in re.findall(r"lib(?:mkl_rt|caffe|cudart|cublas|curand|cudnn).*", done.stdout):
+        assert f"{VENV}/" in line
 
 
 @pytest.mark.parametrize("program", build.PROGRAMS)

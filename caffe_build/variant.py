@@ -1,0 +1,43 @@
+"""Which Caffe to build: what the environment asks for; where it says nothing, what .venv holds."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from caffe_build import recipe
+from caffe_build.cuda import ARCHITECTURES
+from caffe_build.recipe import NO_CUDNN, Recipe
+from user_error import UserError
+
+
+def choose(requirements: Path, environment: Mapping[str, str], facts: Mapping[str, str]) -> Recipe:
+    """Choose by CAFFE_GPU=1|0, CUDNN=1|0 and CUDA_ARCH, then by the `facts` of the Caffe in .venv ({} for none).
+
+    Raises a UserError for any other value of theirs.
+    """
+    gpu, cudnn = switch(environment, "CAFFE_GPU"), switch(environment, "CUDNN")
+    asked = architectures(environment.get("CUDA_ARCH", ""))
+    held = facts.get("variant") == "gpu"
+    if not (held if gpu is None else gpu):
+        return recipe.cpu(requirements)
+    if held:
+        asked = asked or tuple(facts["architectures"].split())
+        cudnn = facts["cudnn"] != NO_CUDNN if cudnn is None else cudnn
+    return recipe.gpu(requirements, asked or ARCHITECTURES, cudnn is not False)
+
+
+def switch(environment: Mapping[str, str], name: str) -> bool | None:
+    """Read a variable that is 1 or 0; None where it is not set."""
+    value = environment.get(name, "")
+    if value not in ("", "0", "1"):
+        raise UserError(f"{name}={value}: it can be 1 or 0")
+    return value == "1" if value else None
+
+
+def architectures(text: str) -> tuple[str, ...]:
+    """Read a list of architectures, split by spaces or commas; () for an empty one."""
+    named = re.findall(r"[^\s,]+", text)
+    for name in named:
+        if name not in ARCHITECTURES:
+            raise UserError(f"CUDA_ARCH={text}: {name} is none of {' '.join(ARCHITECTURES)}")
+    return tuple(name for name in ARCHITECTURES if name in named)
