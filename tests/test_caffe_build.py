@@ -145,14 +145,20 @@ def test_newer_cards_than_the_newest_architecture_get_code_to_compile():
         (["reproduce-table-I"], ["1"]),
         (["reproduce-table-I", "GPU=0,1"], ["1"]),
         (["reproduce-table-I", "CPU=1"], [""]),
-        (["reproduce-table-I", "PATH=/usr/bin:/bin"], [""]),  # without nvidia-smi
     ],
 )
-def test_make_asks_for_gpus_where_gpus_are_wanted_and_seen(words, said, tmp_path):
+def test_make_asks_for_gpus_where_gpus_are_wanted(words, said, tmp_path):
     (tmp_path / "nvidia-smi").symlink_to("/bin/true")
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    printed = run("make", "--dry-run", "--print-data-base", *words, env=environment, cwd=ROOT).stdout
-    assert re.findall(r"^CAFFE_GPU := ?(.*)$", printed, re.MULTILINE) == said
+    assert asked_by_make(words, path=f"{tmp_path}:/usr/bin:/bin") == said
+
+
+def test_make_asks_for_no_gpu_where_none_can_be_seen():
+    assert asked_by_make(["reproduce-table-I"], path="/usr/bin:/bin") == [""]
+
+
+def asked_by_make(words: list[str], path: str) -> list[str]:
+    printed = run("make", "--dry-run", "--print-data-base", *words, env={"PATH": path}, cwd=ROOT).stdout
+    return re.findall(r"^CAFFE_GPU := ?(.*)$", printed, re.MULTILINE)
 
 
 def test_the_title_and_the_doctor_tell_the_engine(monkeypatch):
