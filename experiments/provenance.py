@@ -15,12 +15,13 @@ from experiments import gpus
 from paper import ROOT
 
 PACKAGES = ("numpy", "protobuf", "lmdb", "opencv-python-headless", "mkl")
+# environment variables
 SETTINGS = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
     "CUDA_VISIBLE_DEVICES",
     "NVIDIA_TF32_OVERRIDE",
-)  # environment variables
+)
 
 
 def provenance(gpu: int | None) -> dict[str, Any]:
