@@ -24,20 +24,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="benchmarks_") as name:
         folder = Path(name)
         copy = stand_in.make(folder, "ava-large", PHOTOS)
-        rows = []
-        if "data_prep" in arguments.only:
-            rows += data_prep.rows(rounds)
-        if "step" in arguments.only:
-            rows += step.rows(rounds, copy)
-        if "driver" in arguments.only:
-            rows += driver.rows(rounds, copy)
-        if "evaluation" in arguments.only:
-            encode = ["-m", "data_prep", "ava", "--root", PHOTOS, "--partition", "large", "--name", "demo", "--encoded"]
-            stand_in.call(ROOT, *encode, "--allow-bad", 2, "--out", folder / "encoded")
-            rows += evaluation.rows(rounds, ROOT / "data", copy, folder / "encoded", folder)
-    print(machine())
-    print()
-    print(markdown(rows))
+        encoded = folder / "encoded"
+        encode = ["-m", "data_prep", "ava", "--root", PHOTOS, "--partition", "large", "--name", "demo", "--encoded"]
+        parts = {
+            "data_prep": lambda: data_prep.rows(rounds),
+            "step": lambda: step.rows(rounds, copy),
+            "driver": lambda: driver.rows(rounds, copy),
+            "evaluation": lambda: (
+                stand_in.call(ROOT, *encode, "--allow-bad", 2, "--out", encoded)
+                and evaluation.rows(rounds, ROOT / "data", copy, encoded, folder)
+            ),
+        }
+        print(f"{machine()}\n\n{markdown([])}", flush=True)
+        for name in arguments.only:  # each row as soon as it is known
+            print(markdown(parts[name](), header=False), flush=True)
 
 
 if __name__ == "__main__":

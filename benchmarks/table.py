@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import psutil
-from tabulate import tabulate
 
 from experiments import gpus
 from experiments.provenance import provenance
@@ -30,23 +29,26 @@ class Row:
         return [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)]
 
 
-def markdown(rows: list[Row]) -> str:
+HEADER = ("", "ours", "peer", "peer's", "ratio", "spread", "aim", "what limits ours")
+
+
+def markdown(rows: list[Row], header: bool = True) -> str:
     """The table of all rows: medians over the rounds, and the spread of the ratio."""
-    header = ["", "ours", "peer", "peer's", "ratio", "spread", "aim", "what limits ours"]
-    body = [
-        [
-            row.what,
-            f"{statistics.median(row.ours):.4g} {row.unit}",
-            row.peer,
-            f"{statistics.median(row.theirs):.4g} {row.unit}",
-            f"{statistics.median(row.ratios):.3f}",
-            f"{min(row.ratios):.3f} to {max(row.ratios):.3f}",
-            "" if row.aim is None else f"<= {row.aim}",
-            row.limit,
-        ]
-        for row in rows
+    lines = [HEADER, ["---"] * len(HEADER)] if header else []
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [*lines, *map(_cells, rows)])
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        row.what,
+        f"{statistics.median(row.ours):.4g} {row.unit}",
+        row.peer,
+        f"{statistics.median(row.theirs):.4g} {row.unit}",
+        f"{statistics.median(row.ratios):.3f}",
+        f"{min(row.ratios):.3f} to {max(row.ratios):.3f}",
+        "" if row.aim is None else f"<= {row.aim}",
+        row.limit,
     ]
-    return tabulate(body, header, "pipe", disable_numparse=True)
 
 
 def machine(gpu: int | None = None) -> str:
