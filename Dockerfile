@@ -21,11 +21,11 @@ RUN make setup GPU=$GPU CUDA_ARCH="$CUDA_ARCH" && rm -rf /root/.cache
 COPY docker docker
 RUN docker/trim.sh .venv && docker/linked-packages.sh .venv >linked-packages.txt
 
-# the commit, for run.json, without git or its history in the image
+# the commit, for run.json, without git or its history in the image; told before a file of ours makes the tree dirty
 FROM base AS code
 RUN apt-get update && apt-get install --yes --no-install-recommends git
 COPY . .
-RUN docker/commit.sh >commit.json && rm -rf .git
+RUN docker/commit.sh >/tmp/commit.json && rm -rf .git && mv /tmp/commit.json .
 
 FROM base AS run-0
 COPY --from=build /app/linked-packages.txt .
