@@ -40,7 +40,7 @@ def render(table: Table, results: Path, form: str) -> str:
     columns = ["", "paper", "ours", "diff.", "95 % interval", "n", "majority", "balanced", "AUC", "seeds", "time"]
     columns += ["status"]
     align = ["left"] + ["right"] * (len(columns) - 2) + ["left"]
-    body = tabulate([_cells(line) for line in table_lines], columns, style, colalign=align)
+    body = tabulate([_cells(line) for line in table_lines], columns, style, colalign=align, disable_numparse=True)
     title = table.title if table.source is None else f"Table {table.name}. {table.title}"
     below = "\n".join(f"- {note}" for note in notes(table, table_lines, results))
     return f"{title}\n\n{body}\n\n{below}"
