@@ -104,12 +104,12 @@ class Finetuning:
         write_atomically(self.folder.solver, texts.text(self.param))
 
     def _start_record(self, from_iteration: int) -> dict[str, Any]:
-        """Write run.json: what the run is, and one more session of work on it."""
+        """Write run.json: what the run is, and one more attempt at it."""
         run = self.job.run
         earlier = self.folder.record() or {}
         if earlier.get("inputs") != self.job.inputs:  # a start that came to nothing
             earlier = {}
-        session = {"from_iteration": from_iteration, "started": _now(), "command": self.job.command}
+        attempt = {"from_iteration": from_iteration, "started": _now(), "command": self.job.command}
         record = {
             "run": asdict(run),
             "inputs": self.job.inputs,
@@ -119,7 +119,7 @@ class Finetuning:
             "dataset": self._dataset(),
             "max_iter": self.param.max_iter,
             "transfer": earlier.get("transfer"),
-            "sessions": [*earlier.get("sessions", []), session | provenance(self.job.gpu)],
+            "attempts": [*earlier.get("attempts", []), attempt | provenance(self.job.gpu)],
         }
         self.folder.write_record(record)
         return record

@@ -47,7 +47,7 @@ def _of_the_records(records: list[tuple[str, Record]]) -> Iterator[str]:
         if edited:
             files = " and ".join(f"{name}.prototxt".replace("solver.prototxt", "the solver") for name in edited)
             yield f"{label}, seed {record['run']['seed']}: {files} edited by hand; the run folder keeps what ran."
-        places = {str((session["gpu"], session["caffe"], session["machine"]["cpu"])) for session in record["sessions"]}
+        places = {str((attempt["gpu"], attempt["caffe"], attempt["machine"]["cpu"])) for attempt in record["attempts"]}
         if len(places) > 1:
             yield f"{label}, seed {record['run']['seed']}: went on under another Caffe, GPU or CPU; run.json has them."
     if len({record["inputs"]["dataset"] for _, record in records}) > 1:

@@ -49,12 +49,12 @@ def _state(run: Run, results: Path) -> list[str]:
 
 
 def _time_left(folder: RunFolder, iteration: int, total: int) -> str:
-    """Worked out from the pace of the session at work: caffe.log was last written to at `iteration`."""
-    sessions = (folder.record() or {}).get("sessions")
-    if not sessions or iteration <= sessions[-1]["from_iteration"]:
+    """Worked out from the pace of the present attempt: caffe.log was last written to at `iteration`."""
+    attempts = (folder.record() or {}).get("attempts")
+    if not attempts or iteration <= attempts[-1]["from_iteration"]:
         return "starting"
-    begun = datetime.fromisoformat(sessions[-1]["started"]).timestamp()
-    pace = (folder.log.stat().st_mtime - begun) / (iteration - sessions[-1]["from_iteration"])
+    begun = datetime.fromisoformat(attempts[-1]["started"]).timestamp()
+    pace = (folder.log.stat().st_mtime - begun) / (iteration - attempts[-1]["from_iteration"])
     minutes, seconds = divmod(round(pace * (total - iteration)), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02} left"
 

@@ -193,7 +193,7 @@ def test_a_killed_run_ends_in_the_weights_of_an_undisturbed_one_and_of_stock_caf
         killed += 1
         (run_folder(checkout) / "caffe.log").write_text("")
     assert call(checkout, *RUN)[0] == 0
-    places = [session["from_iteration"] for session in record(checkout)["sessions"]]
+    places = [attempt["from_iteration"] for attempt in record(checkout)["attempts"]]
     assert final_weights(checkout) == stock_weights(checkout), (seed, places)
 
 
@@ -229,7 +229,7 @@ def test_ctrl_c_takes_a_snapshot_and_stops_and_the_same_command_goes_on(checkout
     assert 0 < stopped_at < 2000
     assert "stopped" in call(checkout, "status")[1]
     call(checkout, *RUN, "--max-iter", str(stopped_at + 1))
-    assert [session["from_iteration"] for session in record(checkout)["sessions"]] == [0, stopped_at]
+    assert [attempt["from_iteration"] for attempt in record(checkout)["attempts"]] == [0, stopped_at]
 
 
 def test_a_second_ctrl_c_stops_at_once_and_nothing_taken_before_is_lost(checkout):
@@ -245,7 +245,7 @@ def test_a_second_ctrl_c_stops_at_once_and_nothing_taken_before_is_lost(checkout
     assert process.returncode == 130
     assert "stopped" in output
     call(checkout, *RUN, "--max-iter", "20")
-    assert record(checkout)["sessions"][-1]["from_iteration"] >= SNAPSHOT_EVERY
+    assert record(checkout)["attempts"][-1]["from_iteration"] >= SNAPSHOT_EVERY
 
 
 def test_a_second_driver_leaves_a_run_alone_that_is_at_work(checkout):
@@ -312,7 +312,7 @@ def test_a_full_disk_fails_one_run_of_four_and_the_same_command_goes_on(checkout
     assert re.search(r"demo/vgg16_local/seed-1: failed: .*make room", output)
     assert "3 of 4 runs done, 1 failed; the same command goes on from here" in output
     assert call(checkout, *RUN_ALL)[0] == 0
-    assert record(checkout, "demo/vgg16_local")["sessions"][-1]["from_iteration"] == 3
+    assert record(checkout, "demo/vgg16_local")["attempts"][-1]["from_iteration"] == 3
     left = {path.name for path in (run_folder(checkout, "demo/vgg16_local") / "snapshots").glob("*_iter_6.*")}
     assert not left
 
@@ -324,7 +324,7 @@ def test_a_snapshot_that_lost_its_last_bytes_is_not_called_one(checkout):
     assert status == 1
     assert "iter_6.caffemodel was not written whole: make room on the disk" in output
     assert call(checkout, *RUN)[0] == 0
-    assert record(checkout)["sessions"][-1]["from_iteration"] == 3
+    assert record(checkout)["attempts"][-1]["from_iteration"] == 3
 
 
 def test_a_run_on_other_inputs_is_not_mixed_with_the_old_one(checkout):

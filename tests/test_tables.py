@@ -35,7 +35,7 @@ def write_run(results, variant, seed, rows, iteration=10_000, edited=False, gpus
             "edited": {"train_val": edited, "solver": False},
             "inputs": {"dataset": "0"},
             "dataset": {"photos": {"train": 235_600, "test": len(rows)}, "rule": "the rule of the summary"},
-            "sessions": [{"gpu": gpu, "caffe": {}, "machine": {"cpu": "a"}} for gpu in gpus],
+            "attempts": [{"gpu": gpu, "caffe": {}, "machine": {"cpu": "a"}} for gpu in gpus],
             "seconds": 1860.0,
             "max_iter": iteration,
         }
