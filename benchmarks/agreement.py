@@ -6,8 +6,6 @@ benchmarks/faithfulness.py: 1e-4 of the scores, a few hundredths of a gradient.
 """
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
@@ -16,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
+from benchmarks.child import call
 from experiments.plan import Run
 from paper import LAST_LAYER, NETWORKS, ROOT
 
@@ -28,16 +27,8 @@ def table(copy: Path, gpu: int | None) -> str:
     for dataset, data in (("demo", ROOT / "data"), ("ava-large", copy / "data")):
         for network in NETWORKS:
             asked = {"run": asdict(Run(dataset, network, "global", SEED)), "data": str(data), "gpu": gpu}
-            done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.agreement", json.dumps(asked)],
-                cwd=ROOT,
-                env=os.environ | {"NVIDIA_TF32_OVERRIDE": "0"},
-                capture_output=True,
-                text=True,
-            )
-            if done.returncode:
-                raise RuntimeError(done.stderr[-2000:])
-            rows.append([f"{network}, {dataset}", *json.loads(done.stdout)])
+            printed = call(ROOT, "-m", "benchmarks.agreement", json.dumps(asked), NVIDIA_TF32_OVERRIDE="0")
+            rows.append([f"{network}, {dataset}", *json.loads(printed)])
     header = ["net", "photos", "scores", "largest gradient's difference", "of"]
     return tabulate(rows, header, "pipe", floatfmt=".1e")
 

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks import stand_in
+from benchmarks.child import call
 from benchmarks.table import Row
-from experiments.launch import CHILD_ENVIRONMENT
+from experiments.launch import cpu_slots, environment
 from experiments.plan import Run
 from experiments.run_folder import RunFolder
 from paper import NETWORKS, ROOT
@@ -25,7 +25,6 @@ from paper import NETWORKS, ROOT
 LINE = re.compile(r"^I\d{4} (\d\d:\d\d:\d\d\.\d+) .*\] Iteration (\d+) .*loss", re.MULTILINE)
 PEER = "`caffe train`"
 ITERATIONS = 60  # of the demo's nets
-
 
 Times = dict[int, float]  # iteration -> seconds from the command to the line that Caffe displays of it
 
@@ -91,15 +90,14 @@ def _drive(copy: Path, run: Run, iterations: int, results: Path) -> Times:
     command = ["run_experiments.py", "run", "--dataset", run.dataset, "--cpu", "--network", run.network]
     command += ["--view", run.view, "--max-iter", iterations, "--eval-every", iterations, "--results", results]
     begun = datetime.now()
-    stand_in.call(copy, *command)
+    call(copy, *command)
     return _times(begun, run.folder(results).log.read_text())
 
 
 def _train(folder: RunFolder) -> Times:
     """`caffe train` on the texts that the driver left in a run's folder."""
     program = Path(sys.executable).with_name("caffe")
-    cores = str(len(os.sched_getaffinity(0)))
-    settings = {"OMP_NUM_THREADS": cores, "MKL_NUM_THREADS": cores, **CHILD_ENVIRONMENT}
+    settings = environment(cpu_slots(1)[0])
     command = [program, "train", "--solver=solver.prototxt", f"--weights={folder.record()['weights']}"]
     begun = datetime.now()
     done = subprocess.run(

@@ -5,13 +5,12 @@ dataset is prepared from drawn photos. Accuracies measured there mean nothing.
 """
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import caffe
 import numpy as np
 
+from benchmarks.child import call
 from files import sha256
 from paper import LAST_LAYER, NETWORKS, ROOT, stated
 
@@ -28,15 +27,6 @@ def make(folder: Path, dataset: str, photos: Path) -> Path:
     reader, _, partition = dataset.partition("-")
     call(copy, "-m", "data_prep", reader, "--root", photos.resolve(), "--partition", partition, "--allow-bad", "10")
     return copy
-
-
-def call(copy: Path, *arguments: object) -> subprocess.CompletedProcess:
-    """Run this Python in the copy, to a good end."""
-    command = [sys.executable, *map(str, arguments)]
-    done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
-    return done
 
 
 def _model(copy: Path, network: str, seed: int) -> str:

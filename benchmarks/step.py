@@ -7,13 +7,13 @@ iterations. Both compute in 32-bit floats as they do by themselves: on a GPU tha
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from benchmarks.child import call
 from benchmarks.table import Row, in_turns, seconds
 from paper import NETWORKS, ROOT, stated
 
@@ -74,11 +74,7 @@ def _row(ours: Step, name: str, peer: Step, rounds: int) -> Row:
 
 
 def _time(step: Step) -> float:
-    command = [sys.executable, "-m", "benchmarks.step", json.dumps(asdict(step))]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr[-2000:]}")
-    return float(done.stdout)
+    return float(call(ROOT, "-m", "benchmarks.step", json.dumps(asdict(step))))
 
 
 def _caffe(step: Step) -> float:

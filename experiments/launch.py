@@ -77,6 +77,12 @@ def gpu_slots(gpus: list[int], per_gpu: int) -> list[Slot]:
     return [Slot(gpu=gpu, threads=None) for _ in range(per_gpu) for gpu in gpus]
 
 
+def environment(slot: Slot) -> dict[str, str]:
+    """The variables that a process on `slot` runs with; stock Caffe too, where it is compared."""
+    threads = {name: str(slot.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")} if slot.threads else {}
+    return CHILD_ENVIRONMENT | threads
+
+
 def launch(jobs: list[Job], unfit: dict[str, str], slots: list[Slot], listen: Listener) -> Outcome:
     """Do all jobs, at most one on each slot; `listen` hears every message of every child.
 
@@ -113,9 +119,6 @@ def launch(jobs: list[Job], unfit: dict[str, str], slots: list[Slot], listen: Li
 def _start(job: Job, slot: Slot) -> Child:
     job.folder.path.mkdir(parents=True, exist_ok=True)
     reading, writing = os.pipe()
-    environment = os.environ | CHILD_ENVIRONMENT
-    if slot.threads:
-        environment |= {name: str(slot.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     with job.folder.log.open("ab") as log:
         log_start = log.tell()
         process = subprocess.Popen(
@@ -127,7 +130,7 @@ def _start(job: Job, slot: Slot) -> Child:
                 str(writing),
             ],
             cwd=ROOT,
-            env=environment,
+            env=os.environ | environment(slot),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from experiments.last_words import last_words
+from experiments.launch import CHILD_ENVIRONMENT
 from experiments.plan import Run
 from experiments.weights import pretrained
 from paper import ROOT
@@ -41,7 +42,7 @@ def _try(run: Run, data: Path) -> str | None:
     done = subprocess.run(
         [sys.executable, "-m", "experiments.rehearsal", json.dumps(asdict(run)), str(data.resolve()), str(weights)],
         cwd=ROOT,
-        env=os.environ | {"GLOG_log_year_in_prefix": "0", "GLOG_minloglevel": "2", "PYTHONPATH": str(ROOT)},
+        env=os.environ | CHILD_ENVIRONMENT | {"GLOG_minloglevel": "2"},
         capture_output=True,
         text=True,
     )
