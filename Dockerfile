@@ -19,7 +19,7 @@ COPY Makefile requirements*.txt files.py user_error.py ./
 COPY caffe_build caffe_build
 RUN make setup GPU=$GPU CUDA_ARCH="$CUDA_ARCH" && rm -rf /root/.cache
 COPY docker docker
-RUN docker/trim.sh .venv && docker/linked-packages.sh .venv >linked-packages.txt
+RUN docker/linked-packages.sh .venv >linked-packages.txt
 
 # the commit, for run.json, without git or its history in the image; told before a file of ours makes the tree dirty
 FROM base AS code

@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from caffe_build import cuda, progress
-from caffe_build.recipe import COMPILER, HERE, Recipe
+from caffe_build.packages import SITE
+from caffe_build.recipe import COMPILER, HERE, OPENBLAS, Recipe
 
 PROGRAMS = ("caffe", "convert_imageset", "compute_image_mean")
 TARGETS = ("pycaffe", "caffe.bin", "convert_imageset", "compute_image_mean")
 LIBRARY = Path("lib/libcaffe.so.1.0.0")
-PACKAGE = cuda.PACKAGES / "caffe"
+PACKAGE = SITE / "caffe"
 SHARE = Path("share/caffe")  # Caffe's own tests of pycaffe, beside what they read
 BINARIES = (LIBRARY, PACKAGE / "_caffe.so", *(Path("bin", program) for program in PROGRAMS))
 MEMORY_PER_JOB = 1.5 * 2**30  # bytes; the largest of Caffe's files takes the compiler about 1 GiB
@@ -51,8 +52,8 @@ def build(recipe: Recipe, tarball: Path, venv: Path, folder: Path, log: Path) ->
 
 
 def rpath(recipe: Recipe, file: Path) -> str:
-    """Say where `file` looks for libcaffe, MKL and CUDA, seen from itself: a .venv may stand anywhere."""
-    folders = (LIBRARY.parent, *(cuda.LIBRARIES if recipe.cuda else ()))
+    """Say where `file` looks for libcaffe, OpenBLAS and CUDA, seen from itself: a .venv may stand anywhere."""
+    folders = (LIBRARY.parent, OPENBLAS / "lib", *(cuda.LIBRARIES if recipe.cuda else ()))
     return ":".join(f"$ORIGIN/{os.path.relpath(folder, file.parent)}" for folder in folders)
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from caffe_build.packages import SITE
 from caffe_build.progress import run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -10,8 +11,7 @@ COMPILE = ROOT / "requirements-nvcc.txt"
 # From Turing to Blackwell, all that CUDA 13.0 and a PC's cards have in common. Code for one of them runs on those
 # of its generation that came later: 86 on 87, 100 on 103. A card of tomorrow takes the newest one's PTX.
 ARCHITECTURES = ("75", "80", "86", "89", "90", "100", "120")
-PACKAGES = Path("lib/python3.11/site-packages")
-LIBRARIES = (PACKAGES / "nvidia/cu13/lib", PACKAGES / "nvidia/cudnn/lib")
+LIBRARIES = (SITE / "nvidia/cu13/lib", SITE / "nvidia/cudnn/lib")
 
 
 def toolkit(folder: Path, venv: Path, log: Path) -> Path:

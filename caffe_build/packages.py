@@ -10,6 +10,7 @@ from caffe_build.progress import run
 from files import sha256, write_atomically
 
 STAMP = "packages.json"
+SITE = Path("lib/python3.11/site-packages")
 
 
 def stamp(venv: Path, held: dict[str, str]) -> dict:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from caffe_build import cuda, source
+from caffe_build.packages import SITE
 from files import sha256
 
 HERE = Path(__file__).resolve().parent
@@ -37,7 +38,8 @@ DEBIAN = (
     "libsnappy-dev",
     "protobuf-compiler",
 )
-WHEELS = ("intel-openmp", "mkl", "mkl-include", "numpy")
+WHEELS = ("numpy", "scipy-openblas32")
+OPENBLAS = SITE / "scipy_openblas32"
 NO_CUDNN = "none"
 
 
@@ -80,7 +82,7 @@ class Recipe:
         }
 
     def title(self) -> str:
-        """Name it for people: `Caffe 1.0.0 (cpu, MKL 2026.2.1)`."""
+        """Name it for people: `Caffe 1.0.0 (cpu, OpenBLAS 0.3.34)`."""
         parts = [self.variant, self.blas]
         if self.cuda:
             parts[1:1] = [
@@ -92,28 +94,26 @@ class Recipe:
 
 
 def cpu(requirements: Path) -> Recipe:
-    """Describe Caffe for the CPU, on MKL, with the Python packages that `requirements` pins."""
+    """Describe Caffe for the CPU, on OpenBLAS, with the Python packages that `requirements` pins."""
     pins = pinned(requirements)
     wheels = {name: pins[name] for name in WHEELS}
     return Recipe(
         variant="cpu",
         source_sha256=source.SHA256,
-        blas=f"MKL {wheels['mkl']}",
+        blas=f"OpenBLAS {'.'.join(wheels['scipy-openblas32'].split('.')[:3])}",
         cuda={},
         flags=FLAGS,
         options={
             "CPU_ONLY": "ON",
-            "BLAS": "mkl",
-            "MKL_INCLUDE_DIR": "{venv}/include",
-            # By itself it takes Intel's OpenMP. GNU's is as fast on an idle machine, but beside other busy
-            # programs its threads were seen to wait for each other for 7 s in an iteration of 12 ms.
-            "MKL_RT_LIBRARY": "{venv}/lib/libmkl_rt.so.3",
+            "BLAS": "open",
+            "OpenBLAS_INCLUDE_DIR": f"{{here}}/include;{{venv}}/{OPENBLAS}/include",  # our cblas.h before the wheel's
+            "OpenBLAS_LIB": f"{{venv}}/{OPENBLAS}/lib/libscipy_openblas.so",
         },
         patches={patch.name: sha256(patch) for patch in sorted(HERE.glob("patches/*.patch"))},
         compiler=compiler_version(),
         python=platform.python_version(),
         packages=installed(DEBIAN) | wheels,
-        builder=hashes("build.py"),
+        builder=hashes("build.py", "include/cblas.h"),
     )
 
 

@@ -79,7 +79,7 @@ def gpu_slots(gpus: list[int], per_gpu: int) -> list[Slot]:
 
 def environment(slot: Slot) -> dict[str, str]:
     """The variables that a process on `slot` runs with; stock Caffe too, where it is compared."""
-    threads = {name: str(slot.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")} if slot.threads else {}
+    threads = {"OPENBLAS_NUM_THREADS": str(slot.threads)} if slot.threads else {}
     return CHILD_ENVIRONMENT | threads
 
 

@@ -14,11 +14,11 @@ from caffe_build.install import describe
 from experiments import gpus
 from paper import ROOT
 
-PACKAGES = ("numpy", "protobuf", "lmdb", "opencv-python-headless", "mkl")
+PACKAGES = ("numpy", "protobuf", "lmdb", "opencv-python-headless", "scipy-openblas32")
 # environment variables
 SETTINGS = (
     "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
     "CUDA_VISIBLE_DEVICES",
     "NVIDIA_TF32_OVERRIDE",
 )

@@ -26,10 +26,10 @@ REQUIREMENTS = ROOT / "requirements.txt"
 RECIPE = recipe.Recipe(
     variant="cpu",
     source_sha256="0",
-    blas="MKL 1",
+    blas="OpenBLAS 1",
     cuda={},
     flags="-O2",
-    options={"BLAS": "mkl"},
+    options={"BLAS": "open"},
     patches={"a.patch": "0"},
     compiler="g++ 1",
     python="3.11.0",
@@ -59,7 +59,7 @@ def test_another_input_is_another_key(field):
     assert dataclasses.replace(RECIPE).key() == RECIPE.key()
 
 
-def test_the_key_follows_the_pinned_mkl_and_numpy_and_no_other_package(tmp_path):
+def test_the_key_follows_the_pinned_openblas_and_numpy_and_no_other_package(tmp_path):
     def key_with(package: str) -> str:
         text = REQUIREMENTS.read_text()
         changed = re.sub(rf"^{package}==\S+", f"{package}==9999", text, flags=re.MULTILINE)
@@ -69,7 +69,7 @@ def test_the_key_follows_the_pinned_mkl_and_numpy_and_no_other_package(tmp_path)
 
     today = recipe.cpu(REQUIREMENTS).key()
     assert key_with("rich") == today
-    assert len({today, key_with("mkl"), key_with("numpy")}) == 3
+    assert len({today, key_with("scipy-openblas32"), key_with("numpy")}) == 3
 
 
 def test_each_choice_is_another_key():
@@ -163,14 +163,14 @@ def asked_by_make(words: list[str], path: str) -> list[str]:
 
 def test_the_title_and_the_doctor_tell_the_engine(monkeypatch):
     for chosen, title in [
-        (recipe.cpu(REQUIREMENTS), r"Caffe 1\.0\.0 \(cpu, MKL [\d.]+\)"),
+        (recipe.cpu(REQUIREMENTS), r"Caffe 1\.0\.0 \(cpu, OpenBLAS [\d.]+\)"),
         (
             recipe.gpu(REQUIREMENTS, ["75", "90"], cudnn=True),
-            r"Caffe 1\.0\.0 \(gpu, CUDA 13\.0, cuDNN 9\.[\d.]+, sm 75 90, MKL [\d.]+\)",
+            r"Caffe 1\.0\.0 \(gpu, CUDA 13\.0, cuDNN 9\.[\d.]+, sm 75 90, OpenBLAS [\d.]+\)",
         ),
         (
             recipe.gpu(REQUIREMENTS, ["90"], cudnn=False),
-            r"Caffe 1\.0\.0 \(gpu, CUDA 13\.0, no cuDNN, sm 90, MKL [\d.]+\)",
+            r"Caffe 1\.0\.0 \(gpu, CUDA 13\.0, no cuDNN, sm 90, OpenBLAS [\d.]+\)",
         ),
     ]:
         facts = chosen.facts()
@@ -468,7 +468,8 @@ def test_the_venv_says_which_caffe_it_holds():
 
 def test_libraries_are_looked_for_inside_the_venv_wherever_it_stands():
     gpu = recipe.gpu(REQUIREMENTS, ["90"], cudnn=True)
-    for chosen, folders in (RECIPE, ["lib"]), (gpu, ["lib", *map(str, cuda.LIBRARIES)]):
+    own = ["lib", str(recipe.OPENBLAS / "lib")]
+    for chosen, folders in (RECIPE, own), (gpu, [*own, *map(str, cuda.LIBRARIES)]):
         for file in build.BINARIES:
             parts = build.rpath(chosen, file).split(":")
             assert all(part.startswith("$ORIGIN/") for part in parts)
@@ -481,7 +482,7 @@ def test_every_library_is_found(file):
     done = run("ldd", VENV / file, env={"PATH": "/usr/bin:/bin"})
     assert done.returncode == 0
     assert "not found" not in done.stdout
-    for line in re.findall(r"lib(?:mkl_rt|caffe|cudart|cublas|curand|cudnn).*", done.stdout):
+    for line in re.findall(r"lib(?:scipy_openblas|caffe|cudart|cublas|curand|cudnn).*", done.stdout):
         assert f"{VENV}/" in line
 
 
@@ -543,7 +544,7 @@ def train(folder: Path, threads: int) -> tuple[str, int]:
         f'net: "{folder}/net.prototxt" base_lr: 0.01 momentum: 0.9 lr_policy: "fixed" '
         "max_iter: 10 snapshot_after_train: false random_seed: 1"
     )
-    environment = {"OMP_NUM_THREADS": str(threads)}
+    environment = {"OPENBLAS_NUM_THREADS": str(threads)}
     done = run(VENV / "bin" / "python", "-c", TRAINING, solver, env=environment)
     assert done.returncode == 0, done.stderr
     weights, count = done.stdout.split()

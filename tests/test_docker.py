@@ -46,26 +46,3 @@ def test_packages_that_caffe_is_linked_with_are_named_once_each():
     names = run(DOCKER / "linked-packages.sh", ROOT / ".venv").stdout.split()
     assert {"libboost-python1.74.0", "libpython3.11", "liblmdb0", "libprotobuf32"} <= set(names)
     assert len(names) == len(set(names))
-
-
-FORWARD = """
-import sys, caffe
-net = caffe.Net(sys.argv[1], caffe.TEST)
-net.forward()
-print(open("/proc/self/maps").read())
-"""
-
-
-def test_trimming_takes_nothing_that_caffe_loads(tmp_path):
-    pytest.importorskip("caffe")
-    shown = run(sys.executable, "-c", FORWARD, "prototxt/demo/alexnet/deploy.prototxt").stdout
-    loaded = {Path(line.split()[-1]).name for line in shown.splitlines() if "/.venv/lib/lib" in line}
-    assert {"libcaffe.so.1.0.0", "libmkl_core.so.3"} <= loaded
-    (tmp_path / "lib").mkdir()
-    names = {path.name for path in (ROOT / ".venv" / "lib").iterdir() if path.is_file()}
-    for name in names:
-        (tmp_path / "lib" / name).touch()
-    assert run(DOCKER / "trim.sh", tmp_path).returncode == 0
-    gone = {name for name in names if not (tmp_path / "lib" / name).exists()}
-    assert "libomptarget.so" in gone
-    assert not gone & loaded

@@ -213,7 +213,7 @@ def caffe_program(*arguments: str, cwd) -> subprocess.CompletedProcess:
     """Stock Caffe's command line, with as many threads as the driver gives to one run alone."""
     program = shutil.which("caffe", path=os.path.dirname(sys.executable))
     cores = str(len(os.sched_getaffinity(0)))
-    settings = {"OMP_NUM_THREADS": cores, "MKL_NUM_THREADS": cores, "GLOG_minloglevel": "0"}
+    settings = {"OPENBLAS_NUM_THREADS": cores, "GLOG_minloglevel": "0"}
     command = [program, *arguments]
     return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True, env=os.environ | settings)
 
