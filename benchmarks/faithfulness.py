@@ -131,10 +131,7 @@ class Trial:
         prefix = str(self.folder / self.network)
         solver = texts.driven(texts.solver(run.solver), run.seed, prefix, max_iter=None)
         solver.net = str(self.folder / "train_val.prototxt")
-        Path(solver.net).write_text(texts.text(net))
-        path = self.folder / "solver.prototxt"
-        path.write_text(texts.text(solver))
-        return caffe.get_solver(str(path))
+        return caffe.get_solver(str(texts.write(self.folder, net, solver)))
 
     def _draw_weights(self) -> None:
         """Random weights into Caffe's net: of He's size, with which no blob's gradient vanishes, as a new net's would.

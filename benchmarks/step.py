@@ -99,9 +99,7 @@ def _caffe(step: Step) -> float:
         os.chdir(folder)
         param = texts.driven(texts.solver(run.solver), run.seed, "step", max_iter=None)
         param.display = 0
-        Path(param.net).write_text(texts.text(net), encoding="utf-8")
-        Path("solver.prototxt").write_text(texts.text(param), encoding="utf-8")
-        solver = caffe.get_solver("solver.prototxt")
+        solver = caffe.get_solver(str(texts.write(Path(), net, param)))
     solver.net.copy_from(str(copy / "models" / f"{step.network}.caffemodel"))
 
     def work(iterations: int) -> None:

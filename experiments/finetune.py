@@ -100,8 +100,7 @@ class Finetuning:
         self.test_every = self.job.evaluate_every or written.test_interval
         self.snapshot_every = written.snapshot
         self.param = texts.driven(written, run.seed, self.prefix, self.job.max_iter)
-        write_atomically(self.folder.train_val, texts.text(net))
-        write_atomically(self.folder.solver, texts.text(self.param))
+        self.solver_file = texts.write(self.folder.path, net, self.param)
 
     def _start_record(self, from_iteration: int) -> dict[str, Any]:
         """Write run.json: what the run is, and one more attempt at it."""
@@ -129,7 +128,7 @@ class Finetuning:
             caffe.set_device(self.job.gpu)  # before anything that makes Caffe's context
             caffe.set_mode_gpu()
         os.chdir(self.folder.path)  # the solver's paths are relative to it
-        return caffe.get_solver(self.folder.solver.name)
+        return caffe.get_solver(self.solver_file.name)
 
     def _dataset(self) -> dict[str, Any]:
         """What the tables have to know of the dataset, whose summary may be gone or another by then."""

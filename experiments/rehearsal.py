@@ -81,9 +81,7 @@ def _build(net, solver):
                 parameters.weight_filler.type = "constant"
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        Path(solver.net).write_text(texts.text(net), encoding="utf-8")
-        Path("solver.prototxt").write_text(texts.text(solver), encoding="utf-8")
-        built = caffe.get_solver("solver.prototxt")
+        built = caffe.get_solver(str(texts.write(Path(), net, solver)))
         built.lr  # noqa: B018 -- an unknown lr_policy aborts here
         for each in (built.net, built.test_nets[0]):
             each.forward(end=each._layer_names[0])  # by layer 0: the Data layer, mean and crop included

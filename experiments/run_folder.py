@@ -44,14 +44,6 @@ class RunFolder:
     path: Path
 
     @property
-    def train_val(self) -> Path:
-        return self.path / "train_val.prototxt"
-
-    @property
-    def solver(self) -> Path:
-        return self.path / "solver.prototxt"
-
-    @property
     def log(self) -> Path:
         return self.path / "caffe.log"
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from caffe.proto import caffe_pb2
 from google.protobuf import text_format
 
+from files import write_atomically
 from paper import LAST_LAYER, ROOT
 from user_error import UserError
 
@@ -52,6 +53,14 @@ def driven(
     param.test_interval = NEVER
     param.test_initialization = False
     return param
+
+
+def write(folder: Path, net: caffe_pb2.NetParameter, solver: caffe_pb2.SolverParameter) -> Path:
+    """Write both into `folder`, the net under the name that the solver has for it; the solver's path."""
+    path = folder / "solver.prototxt"
+    write_atomically(folder / solver.net, text(net))
+    write_atomically(path, text(solver))
+    return path
 
 
 def text(param: caffe_pb2.NetParameter | caffe_pb2.SolverParameter) -> str:
