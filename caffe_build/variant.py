@@ -1,13 +1,15 @@
-"""Which Caffe to build: what the environment asks for; where it says nothing, what .venv holds."""
+"""Which Caffe to build: what the environment asks for; where it says nothing, what .venv holds. What a card needs."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from caffe_build import recipe
 from caffe_build.cuda import ARCHITECTURES
 from caffe_build.recipe import NO_CUDNN, Recipe
 from user_error import UserError
+
+DRIVER = 580  # the oldest that runs CUDA 13.0: its release notes, section "CUDA Driver"
 
 
 def choose(requirements: Path, environment: Mapping[str, str], facts: Mapping[str, str]) -> Recipe:
@@ -41,3 +43,14 @@ def architectures(text: str) -> tuple[str, ...]:
         if name not in ARCHITECTURES:
             raise UserError(f"CUDA_ARCH={text}: {name} is none of {' '.join(ARCHITECTURES)}")
     return tuple(name for name in ARCHITECTURES if name in named)
+
+
+def architecture_for(card: str, built: Sequence[str] = ARCHITECTURES) -> str | None:
+    """Give the one of `built`, sorted, whose code a card of compute capability `card` ("8.9") runs; None for none.
+
+    Code runs on its own generation from its own number on, the PTX of the newest on all that came later (nvcc's
+    documentation, "GPU Compilation").
+    """
+    number = int(card.replace(".", ""))
+    fit = [name for name in built if int(name) // 10 == number // 10 and int(name) <= number]
+    return fit[-1] if fit else built[-1] if number > int(built[-1]) else None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from caffe_build import variant
 from caffe_build.install import describe
 from data_prep.lmdb_store import entries
 from experiments import gpus, plan, weights
@@ -91,8 +92,26 @@ def _gpus(wanted: list[int]) -> Iterator[Finding]:
         yield Finding("GPU", f"{gpu.index}: {gpu}")
     for index in sorted(set(wanted) - {gpu.index for gpu in there}):
         yield Finding("GPU", f"there is none of number {index}: give one of those above (--gpu)", True)
-    if describe(Path(sys.prefix)).get("variant") == "cpu":
+    caffe = describe(Path(sys.prefix))
+    if caffe.get("variant") == "cpu":
         yield Finding("GPU", "this Caffe is built for the CPU: type `make setup GPU=1`, or give CPU=1 (--cpu)", True)
+    elif "cuda" in caffe:
+        yield from _misfits([gpu for gpu in there if gpu.index in wanted], caffe["cuda"], caffe["architectures"])
+
+
+def _misfits(wanted: list[gpus.Gpu], toolkit: str, architectures: str) -> Iterator[Finding]:
+    """What Caffe would abort for, at the first thing that it asks of a card."""
+    for gpu in wanted:
+        if int(gpu.driver.split(".")[0]) < variant.DRIVER:
+            text = (
+                f"{gpu.index}: CUDA {toolkit} needs a driver {variant.DRIVER} or newer: renew it, or give CPU=1 (--cpu)"
+            )
+            yield Finding("GPU", text, True)
+        if variant.architecture_for(gpu.compute_cap, architectures.split()) is None:
+            lacking = variant.architecture_for(gpu.compute_cap)
+            mend = f'type `make setup GPU=1 CUDA_ARCH="{architectures} {lacking}"`' if lacking else "take a newer card"
+            text = f"{gpu.index}: this Caffe has code for sm {architectures}, the card has {gpu.compute_cap}"
+            yield Finding("GPU", f"{text}: {mend}, or give CPU=1 (--cpu)", True)
 
 
 def _memory() -> Finding:

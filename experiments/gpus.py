@@ -17,6 +17,7 @@ class Gpu:
     index: int
     name: str
     driver: str
+    compute_cap: str  # as nvidia-smi has it: 9.0
     used: str  # MiB, or nvidia-smi's [N/A]
     total: str
     processes: tuple[str, ...]
@@ -34,15 +35,12 @@ def listed() -> list[Gpu]:
     processes: dict[str, list[str]] = {}
     for uuid, pid, used, name in _query("compute-apps", "gpu_uuid,pid,used_memory,process_name"):
         processes.setdefault(uuid, []).append(f"process {pid}, {name}: {used} MiB")
-    rows = _query("gpu", "index,uuid,name,driver_version,memory.used,memory.total")
+    rows = _query("gpu", "index,uuid,name,driver_version,compute_cap,memory.used,memory.total")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         wanted = [name for name in visible.split(",") if name]  # numbers, or the beginnings of UUIDs
         rows = [row for name in wanted for row in rows if name == row[0] or row[1].startswith(name)]
-    return [
-        Gpu(number, name, driver, used, total, tuple(processes.get(uuid, ())))
-        for number, (_, uuid, name, driver, used, total) in enumerate(rows)
-    ]
+    return [Gpu(number, *facts, tuple(processes.get(uuid, ()))) for number, (_, uuid, *facts) in enumerate(rows)]
 
 
 def _query(what: str, fields: str) -> list[list[str]]:

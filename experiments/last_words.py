@@ -9,7 +9,7 @@ FATAL = re.compile(r"^F\d{4,8} .*?\] (.*)", re.MULTILINE)  # glog: F1124 10:00:0
 MENDS = {
     "out of memory": "the GPU's memory is full: fewer runs on it (--per-gpu), another one (--gpu), or half the"
     " batch_size in train_val.prototxt with iter_size: 2 in the solver; `doctor` shows who uses it",
-    "no kernel image is available": "this Caffe has no code for that GPU: type `make setup GPU=1` without CUDA_ARCH",
+    "no kernel image is available": "this Caffe has no code for that GPU: `doctor` tells how to build it",
     "driver version is insufficient": "NVIDIA's driver is older than this Caffe's CUDA: renew it, or give --cpu",
     "no CUDA-capable device": "no GPU can be seen from here: mend the driver or the container's runtime, or give --cpu",
     "invalid device ordinal": "there is no GPU of that number: `doctor` lists them",

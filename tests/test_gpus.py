@@ -2,6 +2,7 @@
 
 import pytest
 
+from caffe_build.variant import architecture_for
 from experiments import doctor, gpus
 from experiments.launch import cpu_slots, gpu_slots
 from user_error import UserError
@@ -9,8 +10,8 @@ from user_error import UserError
 SCRIPT = """#!/bin/sh
 case "$*" in
 *compute-apps*) echo "GPU-b2, 4242, 11000, /opt/a, b/python" ;;
-*) echo "0, GPU-a1, NVIDIA H200, 580.65.06, 4, 143771"
-   echo "1, GPU-b2, NVIDIA L4, 580.65.06, 11004, 23034" ;;
+*) echo "0, GPU-a1, NVIDIA H200, 580.65.06, 9.0, 4, 143771"
+   echo "1, GPU-b2, NVIDIA L4, 580.65.06, 8.9, 11004, 23034" ;;
 esac
 """
 
@@ -53,6 +54,37 @@ def test_a_gpu_that_is_not_there_is_found_before_the_run(nvidia_smi, tmp_path, m
 def test_a_caffe_for_the_cpu_is_found_before_the_run(nvidia_smi, tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "describe", lambda _: {"variant": "cpu"})
     assert "built for the CPU" in problems(tmp_path, [0])[0]
+
+
+def test_a_card_that_this_caffe_has_no_code_for_is_found_before_the_run(nvidia_smi, tmp_path, monkeypatch):
+    facts = {"variant": "gpu", "cuda": "13.0", "architectures": "90"}
+    monkeypatch.setattr(doctor, "describe", lambda _: facts)
+    assert problems(tmp_path, [0]) == []
+    (problem,) = problems(tmp_path, [0, 1])
+    assert problem.startswith("1: this Caffe has code for sm 90, the card has 8.9: type")
+    assert '`make setup GPU=1 CUDA_ARCH="90 89"`' in problem
+
+
+@pytest.mark.parametrize(
+    ("card", "built", "runs"),
+    [
+        ("8.9", "89", "89"),
+        ("8.7", "80 86 89", "86"),
+        ("8.0", "86 89", None),
+        ("10.3", "90 100", "100"),
+        ("12.1", "75 80 86 89 90 100 120", "120"),
+        ("9.0", "75 80", "80"),  # by PTX
+        ("7.0", "75 80 86 89 90 100 120", None),
+    ],
+)
+def test_a_card_runs_the_code_of_its_generation_and_the_newest_ptx(card, built, runs):
+    assert architecture_for(card, built.split()) == runs
+
+
+def test_a_driver_that_is_too_old_for_cuda_is_found_before_the_run(nvidia_smi, tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "describe", lambda _: {"variant": "gpu", "cuda": "13.0", "architectures": "90"})
+    nvidia_smi.write_text(SCRIPT.replace("580.65.06", "570.86.15"))
+    assert problems(tmp_path, [0]) == ["0: CUDA 13.0 needs a driver 580 or newer: renew it, or give CPU=1 (--cpu)"]
 
 
 def test_a_driver_that_fails_is_told_in_one_line(nvidia_smi):
