@@ -2,4 +2,7 @@
 
 import os
 
+from experiments import gpus
+
+os.environ |= gpus.NUMBERING
 os.environ.setdefault("GLOG_minloglevel", "2")  # before Caffe is loaded: its log is no part of a table

@@ -20,7 +20,6 @@ from benchmarks import agreement, stand_in, step
 from benchmarks.child import call
 from benchmarks.table import machine, markdown, seconds
 from data_prep.lmdb_store import entries
-from experiments import gpus
 from paper import NETWORKS, ROOT, VIEWS, stated
 
 LAYER = re.compile(r"\]\s+(\S+)\s+(forward|backward): ([\d.]+) ms")
@@ -35,7 +34,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, metavar="N")
     arguments = parser.parse_args()
     gpu = None if arguments.cpu else arguments.gpu
-    os.environ |= gpus.NUMBERING
     print(machine(gpu))
     with tempfile.TemporaryDirectory() as folder:
         copy = stand_in.make(Path(folder), "ava-large", ROOT / "data" / "demo-photos" / "ava")
