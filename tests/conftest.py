@@ -1,5 +1,6 @@
 """Datasets in AVA's and CUHKPQ's own layouts, made small, and the command line that prepares them."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -13,6 +14,12 @@ from data_prep.cuhkpq import CATEGORIES
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_PHOTOS = ROOT.parent / "shared" / "photos"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hear_ctrl_c() -> None:
+    """Let the processes that tests start hear SIGINT; where a shell runs the tests in the background, it is ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

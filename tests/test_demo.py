@@ -287,6 +287,10 @@ def test_a_killed_drawing_leaves_no_set_and_no_process_and_the_next_call_draws_i
 def test_ctrl_c_leaves_nothing(tmp_path):
     process = start_drawing(tmp_path / "set")
     os.killpg(process.pid, signal.SIGINT)
-    process.communicate(timeout=60)
+    try:
+        process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode
     assert not list(tmp_path.iterdir())

@@ -14,7 +14,7 @@ STACK = "\n*** Check failure stack trace: ***\n    @     0x7f google::LogMessage
         ("syncedmem.cpp:71] Check failed: error == cudaSuccess (2 vs. 0)  out of memory", "--per-gpu"),
         (
             "im2col.cu:61] Check failed: error == cudaSuccess (209 vs. 0)  no kernel image is available",
-            "make setup GPU=1",
+            "`doctor` tells how to build it",
         ),
         ("common.cpp:66] Cannot use GPU in CPU-only Caffe: check mode.", "make setup GPU=1"),
         ("io.cpp:69] Check failed: proto.SerializeToOstream(&output) ", "make room"),
