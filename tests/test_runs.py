@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from data_prep.lmdb_store import Datum, checkpoint
+from experiments.launch import cpu_slots, environment
 from paper import ROOT
 
 pytest.importorskip("caffe")
@@ -212,9 +213,7 @@ def stock_weights(checkout) -> dict[str, list[bytes]]:
 def caffe_program(*arguments: str, cwd) -> subprocess.CompletedProcess:
     """Stock Caffe's command line, with as many threads as the driver gives to one run alone."""
     program = shutil.which("caffe", path=os.path.dirname(sys.executable))
-    cores = str(len(os.sched_getaffinity(0)))
-    settings = {"OPENBLAS_NUM_THREADS": cores, "GLOG_minloglevel": "0"}
-    command = [program, *arguments]
+    command, settings = [program, *arguments], environment(cpu_slots(1)[0])
     return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True, env=os.environ | settings)
 
 
