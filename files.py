@@ -1,8 +1,17 @@
-"""Files that are either whole or not there, and their hashes."""
+"""Files that are either whole or not there, their hashes, and locks that end with the process that holds them."""
 
+import fcntl
 import hashlib
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+
+class Held(Exception):
+    """Another process holds the lock."""
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -20,6 +29,12 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     sync(path.parent)
 
 
+def remove_partials(folder: Path) -> None:
+    """Remove what killed calls of write_atomically left in a folder; only for the one that holds its lock."""
+    for partial in folder.glob(".*.partial"):
+        partial.unlink(missing_ok=True)
+
+
 def sync(path: Path) -> None:
     """Make a file's content, or the names in a folder (new, renamed, removed), survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -33,3 +48,27 @@ def sha256(path: Path) -> str:
     """The hexadecimal SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def locked(path: Path, shared: bool = False, patience: float = 0) -> Iterator[BinaryIO]:
+    """Hold the lock file `path` for this process; the kernel frees it when the process ends, however it ends.
+
+    Yields the open file. An exclusive lock makes the file where there is none. A `shared` one only reads it: it is for
+    those who want to know whether somebody works there, who may have no right to write, and who do not hinder each
+    other. Raises Held where another process holds the lock for longer than `patience` seconds; FileNotFoundError where
+    a shared lock finds no file.
+    """
+    flags = os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    deadline = time.monotonic() + patience
+    with os.fdopen(os.open(path, flags, 0o666), "rb" if shared else "r+b", buffering=0) as file:
+        while True:
+            try:
+                fcntl.flock(file, kind | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise Held(path) from None
+                time.sleep(0.05)
+        yield file

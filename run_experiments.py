@@ -1,12 +1,13 @@
 #!/usr/bin/env python
 """Fine-tune the paper's networks with Caffe, and print its tables beside ours."""
 
+from user_error import exit_with_status
+
 import argparse
 import sys
 from pathlib import Path
 
 from paper import DATASETS, NETWORKS, ROOT, VIEWS, stated, tables
-from user_error import exit_with_status
 
 
 def run(arguments: argparse.Namespace) -> int:

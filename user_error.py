@@ -1,24 +1,78 @@
-"""The one exception for what a user can mend, and how a command line ends on it."""
+"""The one exception for what a user can fix, and how our programs end: one line, and an exit status that tells why.
 
+Programs import this module first: from then on Ctrl-C, or a Python that lacks our packages, ends in one line too.
+"""
+
+import codecs
+import os
+import shlex
 import sys
 from collections.abc import Callable
+from types import TracebackType
+
+FIX_FIRST, STOPPED, PIPE_CLOSED = 2, 130, 141  # exit statuses
+PLAIN = {"–": "-", "…": "...", "×": "x", "±": "+-"}  # for terminals that cannot show them
 
 
 class UserError(Exception):
-    """A mistake of the user's or of the machine's set-up: what is wrong, where, and how to mend it, in one line."""
+    """A mistake of the user's or of the machine's set-up: what is wrong, where, and how to fix it, in one line."""
 
 
 def exit_with_status(main: Callable[[], int | None]) -> None:
-    """Run a command line and leave the process: 0, its own status, 2 on a UserError, 130 on Ctrl-C."""
+    """Run a command line and leave the process with its exit status.
+
+    0 done, or what `main` returns; 2 something for the user to fix; 130 stopped; 141 our output was closed.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="plain")
     try:
         status = main() or 0
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        status = 2
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        status = 130
-    except BrokenPipeError:  # `... | head` closed our output
-        sys.stderr.close()
-        status = 141
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:
+        status = _conclude(error)
+        if status is None:
+            raise
     sys.exit(status)
+
+
+def _conclude(error: BaseException) -> int | None:
+    """Say in one line why the program ends; its exit status, or None for a mistake of ours."""
+    match error:
+        case UserError():
+            print(f"error: {error}", file=sys.stderr)
+            return FIX_FIRST
+        case KeyboardInterrupt():
+            print("stopped", file=sys.stderr)
+            return STOPPED
+        case BrokenPipeError():  # `... | head` closed our output
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to flush
+            return PIPE_CLOSED
+        case ModuleNotFoundError():
+            command = shlex.join([".venv/bin/python", *sys.orig_argv[1:]])
+            print(f"error: {sys.executable} has no {error.name}: `make setup`, then `{command}`", file=sys.stderr)
+            return FIX_FIRST
+        case OSError():  # a full disk, a folder that may not be read
+            where = f"{error.filename}: " if error.filename else ""
+            print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+            return FIX_FIRST
+    return None
+
+
+def _conclude_import(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """End a program that was still importing its modules (sys.excepthook)."""
+    status = _conclude(error)
+    if status is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Replace what an encoding lacks (an error handler of `codecs`)."""
+    lacking = error.object[error.start : error.end]
+    return "".join(PLAIN.get(character, "?") for character in lacking), error.end
+
+
+sys.excepthook = _conclude_import
+codecs.register_error("plain", _plain)

@@ -4,6 +4,8 @@ Where Caffe is built for a GPU and there is one, its iterations are measured on 
 a GPU is in benchmarks.gpu.
 """
 
+from user_error import UserError, exit_with_status
+
 import argparse
 import shutil
 import tempfile
@@ -15,7 +17,6 @@ from benchmarks.table import machine, markdown
 from caffe_build.install import describe
 from experiments import gpus
 from paper import ROOT
-from user_error import UserError, exit_with_status
 
 PHOTOS = ROOT / "data" / "demo-photos" / "ava"
 PARTS = ("data_prep", "step", "driver", "evaluation")

@@ -3,11 +3,12 @@
 A setup that was stopped, at whatever moment, is put right by the next one.
 """
 
+from user_error import UserError, exit_with_status
+
 import os
 from pathlib import Path
 
 from caffe_build import build, cache, cuda, install, packages, source, variant
-from user_error import UserError, exit_with_status
 
 ROOT = Path(__file__).resolve().parent.parent
 

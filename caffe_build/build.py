@@ -11,8 +11,9 @@ from caffe_build import cuda, progress
 from caffe_build.packages import SITE
 from caffe_build.recipe import COMPILER, HERE, OPENBLAS, Recipe
 
-PROGRAMS = ("caffe", "convert_imageset", "compute_image_mean")
-TARGETS = ("pycaffe", "caffe.bin", "convert_imageset", "compute_image_mean")
+TOOLS = ("convert_imageset", "compute_image_mean", "upgrade_net_proto_text", "upgrade_solver_proto_text")
+PROGRAMS = ("caffe", *TOOLS)
+TARGETS = ("pycaffe", "caffe.bin", *TOOLS)
 LIBRARY = Path("lib/libcaffe.so.1.0.0")
 PACKAGE = SITE / "caffe"
 SHARE = Path("share/caffe")  # Caffe's own tests of pycaffe, beside what they read

@@ -1,5 +1,7 @@
 """Long commands that show that they are alive: a line on the terminal, the rest in a log."""
 
+from user_error import UserError
+
 import re
 import select
 import subprocess
@@ -8,8 +10,6 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
-
-from user_error import UserError
 
 TAIL = 30  # lines of the log that are shown when a command fails
 PERCENT = re.compile(rb"^\[\s*(\d+)%\]", re.MULTILINE)  # as CMake's makefiles print it

@@ -3,13 +3,14 @@
 It is upstream's master at 99bd997, after which upstream changed documentation only.
 """
 
+from user_error import UserError
+
 import os
 import subprocess
 from pathlib import Path
 
 from caffe_build.progress import run
 from files import sha256
-from user_error import UserError
 
 PACKAGE = "caffe=1.0.0+git20180821.99bd997-8"
 SUITE = "bullseye"

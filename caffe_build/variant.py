@@ -1,5 +1,7 @@
 """Which Caffe to build: what the environment asks for; where it says nothing, what .venv holds. What a card needs."""
 
+from user_error import UserError
+
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,7 +9,6 @@ from pathlib import Path
 from caffe_build import recipe
 from caffe_build.cuda import ARCHITECTURES
 from caffe_build.recipe import NO_CUDNN, Recipe
-from user_error import UserError
 
 DRIVER = 580  # the oldest that runs CUDA 13.0: its release notes, section "CUDA Driver"
 

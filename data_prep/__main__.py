@@ -1,5 +1,7 @@
 """The command line of the data preparation: python -m data_prep ava|cuhkpq|demo."""
 
+from user_error import UserError, exit_with_status
+
 import argparse
 import os
 from collections.abc import Callable
@@ -10,7 +12,6 @@ from pathlib import Path
 from data_prep.partitions import Partition
 from data_prep.request import Request, checked_name, digest_of_files, digest_of_lines
 from paper import VIEWS, stated
-from user_error import UserError, exit_with_status
 
 SMALL_RULES = ("decile-193k", "decile", "extreme")
 

@@ -6,6 +6,8 @@ integer arithmetic: about 600 photos have a mean of exactly 5, and a rounded mea
 some of them.
 """
 
+from user_error import UserError
+
 import os
 import warnings
 from pathlib import Path
@@ -14,7 +16,6 @@ import numpy as np
 
 from data_prep.photos import Photo
 from paper import stated
-from user_error import UserError
 
 COLUMNS = 15
 VOTES = slice(2, 12)

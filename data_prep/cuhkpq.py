@@ -4,13 +4,14 @@ A photo's id is its path below the dataset's folder: the files are numbered, and
 unique across the folders is not documented.
 """
 
+from user_error import UserError
+
 import csv
 import os
 from pathlib import Path
 
 from data_prep.photos import BAD, EXTRA, GOOD, Photo
 from paper import stated
-from user_error import UserError
 
 QUALITIES = {"HighQuality": GOOD, "LowQuality": BAD}
 CATEGORIES = ("animal", "architecture", "human", "landscape", "night", "plant", "static")

@@ -8,6 +8,8 @@ A photo is a function of the seed and its index (and of the versions of NumPy, O
 number of jobs. Everything is drawn into a hidden folder beside <out> and renamed at the end.
 """
 
+from user_error import UserError
+
 import fcntl
 import hashlib
 import json
@@ -31,7 +33,6 @@ from rich.progress import track
 from data_prep.demo_camera import take_photo
 from data_prep.demo_layout import encode, photo_id, write_ava, write_cuhkpq
 from data_prep.demo_score import generators, rate
-from user_error import UserError
 
 MIN_PHOTOS, MAX_PHOTOS = 20, 100_000
 STAMP = "demo.json"

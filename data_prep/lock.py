@@ -1,12 +1,12 @@
 """One preparation at a time in one folder."""
 
+from user_error import UserError
+
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from user_error import UserError
 
 
 @contextmanager

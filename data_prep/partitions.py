@@ -4,13 +4,14 @@ Every function is pure: the same photos, in whatever order, and the same seed gi
 The lists come in the order in which their records are stored: random, seeded (III-C).
 """
 
+from user_error import UserError
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from data_prep.photos import BAD, GOOD, Photo, shuffled
 from paper import stated
-from user_error import UserError
 
 
 @dataclass(frozen=True)

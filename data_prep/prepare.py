@@ -5,6 +5,8 @@ are renamed to where they belong, then comes the manifest, and last the summary:
 dataset is complete.
 """
 
+from user_error import UserError
+
 import json
 import shutil
 from collections import Counter
@@ -20,7 +22,6 @@ from data_prep.partitions import Partition
 from data_prep.request import Request, differences, store_name
 from data_prep.space import disk_is_full, require_space
 from files import sync, write_atomically
-from user_error import UserError
 
 
 def finished(request: Request) -> dict[str, Any] | None:

@@ -1,13 +1,13 @@
 """What a call asks for: a dataset's name, its place, and the parameters that decide its content."""
 
+from user_error import UserError
+
 import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from user_error import UserError
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Disk space that a dataset takes, known before anything is written."""
 
+from user_error import UserError
+
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -8,7 +10,6 @@ from data_prep import lmdb_store, summary
 from data_prep.partitions import Partition
 from data_prep.photos import BAD, GOOD
 from data_prep.request import Request
-from user_error import UserError
 
 FULL = 100_000_000  # bytes; a checkpoint takes a quarter
 

@@ -5,6 +5,8 @@ go into the store of every view, then its outcomes into the journal, each synced
 call goes on behind the journal's last checkpoint.
 """
 
+from user_error import UserError
+
 import json
 import shutil
 import sys
@@ -26,7 +28,6 @@ from data_prep.request import Request, differences, store_name
 from data_prep.workers import decoded, keep_freed_memory
 from files import sync, write_atomically
 from paper import stated
-from user_error import UserError
 
 CHECKPOINT = 64  # photos; at most so many are decoded again after a kill
 WARPED_SAMPLE = 32  # pictures whose sizes tell a copy that was warped to one size

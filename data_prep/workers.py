@@ -7,6 +7,8 @@ which two workers died is corrupt. Workers leave when the parent does, however i
 closes.
 """
 
+from user_error import UserError
+
 import ctypes
 import multiprocessing
 import signal
@@ -20,7 +22,6 @@ from data_prep.journal import CORRUPT, Outcome
 from data_prep.lmdb_store import RECORD_BYTES
 from data_prep.photos import Photo
 from data_prep.records import Wanted, make_records
-from user_error import UserError
 
 CHUNK = 8  # photos
 AHEAD = 2  # chunks in a worker's pipe: it has work while the parent waits for the disk

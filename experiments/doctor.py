@@ -1,5 +1,7 @@
 """What this machine has, and what stands between it and a run: each finding one line, with its mend."""
 
+from user_error import UserError
+
 import importlib.util
 import json
 import shutil
@@ -17,7 +19,6 @@ from experiments import gpus, plan, weights
 from experiments.plan import Run
 from experiments.rehearsal import rehearse
 from paper import ROOT
-from user_error import UserError
 
 SNAPSHOTS_ON_DISK = 3  # two are kept while a third is written, each weights and momentum: twice the model
 

@@ -1,5 +1,7 @@
 """The command `run`: decides what is left of the runs asked for, does it, and says how it ended."""
 
+from user_error import UserError
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,6 @@ from experiments.launch import Outcome, Slot, cpu_slots, gpu_slots, launch
 from experiments.plan import Run
 from experiments.progress import Display
 from experiments.rehearsal import rehearse
-from user_error import UserError
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """The exact test pass: every photo of the test LMDB once, whatever the batch."""
 
+from user_error import UserError
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -7,7 +9,6 @@ import caffe
 import numpy as np
 
 from paper import LAST_LAYER
-from user_error import UserError
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@
 process that made it; here it ends one run and no other.
 """
 
+from user_error import UserError
+
 import json
 import math
 import os
@@ -28,7 +30,6 @@ from experiments.run_folder import Evaluation, Prediction
 from files import write_atomically
 from paper import LAST_LAYER, stated
 from prototxt.generated import is_edited
-from user_error import UserError
 
 DIVERGED = 87.33  # -log of the smallest float: SoftmaxWithLoss can say no more (softmax_loss_layer.cpp)
 KEPT_SNAPSHOTS = 2

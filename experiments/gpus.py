@@ -1,11 +1,11 @@
 """The GPUs of this machine, and who uses their memory, as nvidia-smi tells it."""
 
+from user_error import UserError
+
 import os
 import shutil
 import subprocess
 from dataclasses import dataclass
-
-from user_error import UserError
 
 NUMBERING = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # for a child's environment: CUDA counts as nvidia-smi does
 

@@ -1,5 +1,7 @@
 """What is to be run: the variants of a dataset, and the inputs that make a result theirs."""
 
+from user_error import UserError
+
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +10,6 @@ from pathlib import Path
 from experiments.run_folder import RunFolder
 from files import sha256
 from paper import NETWORKS, ROOT, VIEWS
-from user_error import UserError
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ drawn photos apart: other photos than the demo's own (another seed), in both vie
 names as their semantic tag. No score is read. models/registry.toml holds the SHA-256 of the files that came out.
 """
 
+from user_error import exit_with_status
+
 import argparse
 import os
 import shutil
@@ -22,7 +24,6 @@ from data_prep.views import VIEWS as MAKE_VIEW
 from experiments.texts import text
 from paper import NETWORKS, ROOT, stated
 from prototxt.nets import BODIES, NetSpec, data_layer, rates, width
-from user_error import exit_with_status
 
 SCENES = 7
 TAG_COLUMN = 12  # of AVA.txt: the first semantic tag

@@ -4,6 +4,8 @@
 nets, on the CPU, reads a batch through each Data layer, and holds the net against the pretrained model.
 """
 
+from user_error import UserError
+
 import json
 import os
 import subprocess
@@ -19,7 +21,6 @@ from experiments.launch import CHILD_ENVIRONMENT
 from experiments.plan import Run
 from experiments.weights import pretrained
 from paper import ROOT
-from user_error import UserError
 
 SLOW_FILLERS = ("gaussian", "msra", "uniform", "xavier")  # they would take longer than all the rest
 

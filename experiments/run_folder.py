@@ -1,5 +1,7 @@
 """What is kept of a run: the files of its folder, their names and formats, and the run's state as they tell it."""
 
+from user_error import UserError
+
 import csv
 import fcntl
 import io
@@ -13,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from files import write_atomically
-from user_error import UserError
 
 
 @dataclass(frozen=True)

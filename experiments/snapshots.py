@@ -1,5 +1,7 @@
 """Snapshots of a run: taken whole, kept few, and gone on from as if nothing had happened."""
 
+from user_error import UserError
+
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +11,6 @@ from caffe.proto import caffe_pb2
 from google.protobuf.message import DecodeError
 
 from files import sha256, sync, write_atomically
-from user_error import UserError
 
 RANDOM_LAYERS = ("Data", "Dropout")  # the layers whose place or random stream a snapshot does not keep
 

@@ -1,5 +1,7 @@
 """The prototxt and the solver that a run really uses: the repository's, as a person left them, fit for its folder."""
 
+from user_error import UserError
+
 from pathlib import Path
 
 from caffe.proto import caffe_pb2
@@ -7,7 +9,6 @@ from google.protobuf import text_format
 
 from files import write_atomically
 from paper import LAST_LAYER, ROOT
-from user_error import UserError
 
 NEVER = 2_000_000_000  # iterations: Caffe's own test phase is not used
 

@@ -1,5 +1,7 @@
 """Which layers start from the pretrained weights, and which anew."""
 
+from user_error import UserError
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +9,6 @@ import caffe
 from caffe.proto import caffe_pb2
 
 from paper import LAST_LAYER
-from user_error import UserError
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """The pretrained models: which file each network starts from, and whether it is that very file."""
 
+from user_error import UserError
+
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +10,6 @@ import pooch
 
 from files import sha256
 from paper import ROOT
-from user_error import UserError
 
 MODELS = ROOT / "models"
 

@@ -1,8 +1,8 @@
 """AlexNet and VGG-16 with a new 2-class last layer, in caffe.NetSpec (paper III-B; Figure 2).
 
 The two bodies keep the layer names of the published models (Caffe's bvlc_alexnet, the 16-layer model of the VGG
-group), so that Caffe copies the pretrained weights by name; only the last layer has a new name and starts anew.
-Figure 2 puts normalisation before pooling: bvlc_alexnet does, CaffeNet does not. Everything that the paper states
+group), so that Caffe copies the pretrained weights by name; only the last layer has a new name and starts from
+its filler. Figure 2 puts normalisation before pooling: bvlc_alexnet does, CaffeNet does not. Everything that the paper states
 about rates, batches and crops comes from paper.toml.
 """
 
@@ -13,9 +13,10 @@ from caffe import NetSpec, params
 from caffe import layers as L
 from caffe.net_spec import Top, to_proto
 from caffe.proto import caffe_pb2
-from google.protobuf import text_format
 
 from paper import LAST_LAYER, stated
+from prototxt.heading import heading
+from prototxt.messages import text
 
 DEPLOY_BATCH = 10  # as in Caffe's own deploy.prototxt files
 
@@ -177,7 +178,7 @@ def train_val(dataset: str, network: str, view: str, data: str = "data") -> str:
     test_data.top[:] = net.layer[0].top
     net.layer.insert(1, test_data)
     net.name = f"{stated(f'networks.{network}.name')} {view} view, {dataset}"
-    return text_format.MessageToString(net, as_utf8=True)
+    return heading(dataset, network, view) + text(net)
 
 
 def deploy(dataset: str, network: str) -> str:
@@ -189,4 +190,4 @@ def deploy(dataset: str, network: str) -> str:
     n.prob = L.Softmax(n.tops[LAST_LAYER])
     net = n.to_proto()
     net.name = stated(f"networks.{network}.name")
-    return text_format.MessageToString(net, as_utf8=True)
+    return text(net)

@@ -1,12 +1,13 @@
 """AVA's own layout is read exactly, and what is wrong with a copy is said with file and line."""
 
+from user_error import UserError
+
 import os
 
 import numpy as np
 import pytest
 
 from data_prep import ava
-from user_error import UserError
 
 
 def write_table(root, *lines):

@@ -1,5 +1,7 @@
 """The promises of `make setup`: what it builds, keeps, refuses, and does not do twice."""
 
+from user_error import UserError
+
 import dataclasses
 import fcntl
 import hashlib
@@ -17,7 +19,6 @@ import pytest
 
 from caffe_build import build, cache, cuda, install, packages, progress, recipe, source, variant
 from experiments import doctor
-from user_error import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"

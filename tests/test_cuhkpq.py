@@ -1,11 +1,12 @@
 """CUHKPQ's own layout is read exactly; its large partition asks for what the paper does not name."""
 
+from user_error import UserError
+
 import os
 
 import pytest
 
 from data_prep import cuhkpq
-from user_error import UserError
 
 COUNTS = {"HighQuality": (1,) * 7, "LowQuality": (2,) * 7}
 

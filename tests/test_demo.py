@@ -1,3 +1,5 @@
+from user_error import UserError
+
 import errno
 import os
 import signal
@@ -14,7 +16,6 @@ from data_prep import demo, demo_layout, demo_score
 from data_prep.demo import draw_dataset
 from data_prep.demo_camera import draw_size
 from data_prep.demo_score import FORCED_TIES, SCENES, WEIGHTS, rate
-from user_error import UserError
 
 REPOSITORY = Path(__file__).parents[1]
 PHOTOS, SEED = 40, 1

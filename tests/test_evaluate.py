@@ -5,10 +5,11 @@ import pytest
 
 caffe = pytest.importorskip("caffe")
 
+from user_error import UserError  # noqa: E402
+
 from data_prep.lmdb_store import Datum, checkpoint  # noqa: E402
 from experiments.evaluate import TestPass, check_order, scores  # noqa: E402
 from paper import LAST_LAYER  # noqa: E402
-from user_error import UserError  # noqa: E402
 
 COUNT = 10
 NET = """

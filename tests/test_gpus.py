@@ -1,11 +1,12 @@
 """What nvidia-smi says is what doctor says; the nvidia-smi here is a script that prints what a real one prints."""
 
+from user_error import UserError
+
 import pytest
 
 from caffe_build.variant import architecture_for
 from experiments import doctor, gpus
 from experiments.launch import cpu_slots, gpu_slots
-from user_error import UserError
 
 SCRIPT = """#!/bin/sh
 case "$*" in

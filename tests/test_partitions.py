@@ -1,5 +1,7 @@
 """The paper's partitions: their sizes, their order, no photo in both lists, no dependence on listings."""
 
+from user_error import UserError
+
 import random
 import resource
 from fractions import Fraction
@@ -13,7 +15,6 @@ from hypothesis import strategies as st
 from data_prep import ava, partitions
 from data_prep.cuhkpq import CATEGORIES
 from data_prep.photos import Photo
-from user_error import UserError
 
 FOLDER = Path("photos")
 AVA_PHOTOS = 255_530

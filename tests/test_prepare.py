@@ -1,5 +1,7 @@
 """A dataset is complete and accounts for every photo, or it is not there; whatever happens, the next call goes on."""
 
+from user_error import UserError
+
 import csv
 import hashlib
 import json
@@ -29,7 +31,6 @@ from data_prep.lock import locked
 from data_prep.photos import Photo
 from data_prep.records import Wanted
 from data_prep.request import Request
-from user_error import UserError
 
 PHOTOS = 220
 TEST_LIST = range(1000, 1000 + PHOTOS, 4)

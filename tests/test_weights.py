@@ -1,5 +1,7 @@
 """A pretrained model is used only when it is the registered file."""
 
+from user_error import UserError
+
 import hashlib
 
 import pytest
@@ -7,7 +9,6 @@ import pytest
 from experiments import weights
 from experiments.weights import Model, check, fetch, pretrained, registry
 from paper import DATASETS, NETWORKS
-from user_error import UserError
 
 CONTENT = b"weights"
 

@@ -1,10 +1,7 @@
-"""The text of a solver: stochastic gradient descent with the paper's rates (III-B.2).
-
-The files also run as they are under stock Caffe, from the repository's root:
-`caffe train --solver=solvers/ava-large/alexnet_global.prototxt --weights=models/bvlc_alexnet.caffemodel`
-"""
+"""The text of a solver: stochastic gradient descent with the paper's rates (III-B.2)."""
 
 from paper import stated
+from prototxt.heading import heading
 
 
 def solver(dataset: str, network: str, view: str) -> str:
@@ -15,6 +12,7 @@ def solver(dataset: str, network: str, view: str) -> str:
     every = stated("demo.evaluate_every" if demo else "evaluation.every")
     snapshot = stated("demo.snapshot_every" if demo else "evaluation.snapshot_every")
     return f"""\
+{heading(dataset, network, view)}\
 net: "prototxt/{variant}/train_val.prototxt"
 type: "SGD"
 base_lr: {stated("finetuning.learning_rate")}

@@ -1,0 +1,44 @@
+"""Command lines that we print: each works when it is pasted into the shell that it was printed in."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from paper import ROOT
+
+
+def experiments(*words: object) -> str:
+    """A call of run_experiments.py."""
+    return shlex.join([_seen(_python()), _seen(ROOT / "run_experiments.py"), *map(str, words)])
+
+
+def module(name: str, *words: object) -> str:
+    """A call of one of our packages, which Python finds from the repository's root."""
+    line = shlex.join([_seen(_python()), "-m", name, *map(str, words)])
+    return line if Path.cwd() == ROOT else f"cd {shlex.quote(str(ROOT))} && {line}"
+
+
+def make(*words: str) -> str:
+    """A call of make."""
+    place = [] if Path.cwd() == ROOT else ["-C", str(ROOT)]
+    return shlex.join(["make", *place, *words])
+
+
+def this() -> str:
+    """The command line that this process was started with."""
+    first, *arguments = sys.orig_argv[1:]
+    program = _seen(Path(first)) if first.endswith(".py") else first
+    return shlex.join([_seen(_python()), program, *arguments])
+
+
+def _python() -> Path:
+    """The .venv's Python, whichever runs this."""
+    venv = ROOT / ".venv" / "bin" / "python"
+    return venv if venv.exists() else Path(sys.executable)
+
+
+def _seen(path: Path) -> str:
+    """A path as short as it can be from the current folder."""
+    path = Path(os.path.abspath(path))
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,64 @@
+"""Caffe's messages (caffe.proto) without Caffe: parsed as Caffe parses them, compared, and written.
+
+`import caffe` takes most of a second and loads the whole library; what only reads prototxts does without it.
+"""
+
+from user_error import UserError
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
+
+from google.protobuf import text_format
+from google.protobuf.message import Message
+
+AnyMessage = TypeVar("AnyMessage", bound=Message)
+
+TOKEN = re.compile(rb"""#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""")  # comments and strings
+
+
+def _caffe_pb2() -> ModuleType:
+    """The module caffe.proto.caffe_pb2 alone; `import caffe` will find the same one."""
+    name = "caffe.proto.caffe_pb2"
+    if name not in sys.modules:
+        package = importlib.util.find_spec("caffe")
+        if package is None:
+            raise ModuleNotFoundError("No module named 'caffe'", name="caffe")
+        file = Path(package.submodule_search_locations[0], "proto", "caffe_pb2.py")
+        spec = importlib.util.spec_from_file_location(name, file)
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+caffe_pb2 = _caffe_pb2()
+
+
+def read(path: Path, message: AnyMessage) -> AnyMessage:
+    """Fill `message` from a file in the text format; UserError with file and line where Caffe could not read it."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    try:
+        return text_format.Parse(_decoded(content, path), message)
+    except text_format.ParseError as error:
+        raise UserError(f"{path}:{error}") from None
+
+
+def text(message: Message) -> str:
+    """A message in the text format, its fields in the order of caffe.proto, without comments."""
+    return text_format.MessageToString(message, as_utf8=True)
+
+
+def _decoded(content: bytes, path: Path) -> str:
+    """The text of a prototxt. Comments may be in any encoding (GBK, Latin-1): Caffe skips their bytes."""
+    content = TOKEN.sub(lambda token: b"" if token[0].startswith(b"#") else token[0], content)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}:{line}: bytes that are not UTF-8, outside of a comment: save it as UTF-8") from None

@@ -1,1 +1,0 @@
-"""The solvers: their writer, and the written files that the driver reads."""
