@@ -1,5 +1,6 @@
 """The networks are the papers' networks, Caffe loads them, and the committed files are what the writer writes."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -142,10 +143,21 @@ def test_solver_is_the_papers_and_its_test_covers_the_papers_test_set(dataset):
 
 
 def test_committed_files_are_what_the_writer_writes():
-    for path, text in generated_files():
+    for path, name, text in generated_files():
         written = (ROOT / path).read_text(encoding="utf-8")
-        assert written.startswith(MARK), path
         assert written.partition("\n")[2] == text, f"{path}: `make prototxt` writes it anew"
+        assert written.startswith(MARK.format(name=name, digest=hashlib.sha256(text.encode()).hexdigest())), path
+
+
+def test_the_writer_writes_a_net_and_a_solver_for_every_variant_and_two_nets_to_deploy_for_each_network():
+    variants = [f"{dataset}/{network}_{view}" for dataset in DATASETS for network in NETWORKS for view in VIEWS]
+    paths = [path for path, _, _ in generated_files()]
+    assert sorted(paths) == sorted(
+        [f"prototxt/{variant}/train_val.prototxt" for variant in variants]
+        + [f"solvers/{variant}.prototxt" for variant in variants]
+        + [f"prototxt/{folder}{network}/deploy.prototxt" for folder in ("", "demo/") for network in NETWORKS]
+    )
+    assert len(paths) == 44
 
 
 def write(out, *options) -> str:
@@ -162,10 +174,13 @@ def write(out, *options) -> str:
 
 def test_writer_keeps_an_edited_file_until_forced(tmp_path):
     write(tmp_path)
-    solver = tmp_path / "solvers/demo/alexnet_local.prototxt"
-    edited = solver.read_text().replace("max_iter: ", "max_iter: 1")
-    solver.write_text(edited)
-    assert write(tmp_path) == "kept as edited: solvers/demo/alexnet_local.prototxt (--force writes it anew)\n"
+    path = "solvers/demo/alexnet_local.prototxt"
+    solver = tmp_path / path
+    original = solver.read_text()
+    solver.write_text(edited := original.replace("max_iter: ", "max_iter: 1"))
+    (said,) = write(tmp_path).splitlines()
+    assert said.startswith(f"kept as edited: {path}")
+    assert "make prototxt FORCE=1" in said
     assert solver.read_text() == edited
-    assert write(tmp_path, "--force") == "written: solvers/demo/alexnet_local.prototxt\n"
-    assert solver.read_text() != edited
+    assert write(tmp_path, "--force") == f"written: {path}\n"
+    assert solver.read_text() == original
