@@ -1,5 +1,5 @@
-# All of it set up, real Caffe included, without compilers. For GPUs of today (CUDA 13, cuDNN 9: NVIDIA's driver 580 or
-# newer), or with GPU=0 for the CPU and small:
+# The whole project set up, real Caffe included, without compilers. For current GPUs (CUDA 13, cuDNN 9: NVIDIA's driver
+# 580 or newer), or with GPU=0 for the CPU, which is smaller:
 #   docker build -t aesthetics .
 #   docker build -t aesthetics-cpu --build-arg GPU=0 .
 #   docker run --runtime=nvidia -v /data/AVA:/data/ava -v $PWD/results:/app/results aesthetics make reproduce-table-III
@@ -11,17 +11,17 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates make \
     && rm -rf /var/lib/apt/lists/*
 
-# what setup reads and no more: a change elsewhere does not build Caffe anew
+# only what setup reads, so that a change elsewhere does not rebuild Caffe
 FROM base AS build
 ARG GPU
 ARG CUDA_ARCH
 COPY Makefile requirements*.txt files.py user_error.py ./
 COPY caffe_build caffe_build
-RUN make setup GPU=$GPU CUDA_ARCH="$CUDA_ARCH" && rm -rf /root/.cache
+RUN make setup CUDA=$GPU CUDA_ARCH="$CUDA_ARCH" && rm -rf /root/.cache
 COPY docker docker
 RUN docker/linked-packages.sh .venv >linked-packages.txt
 
-# the commit, for run.json, without git or its history in the image; told before a file of ours makes the tree dirty
+# the commit, for run.json, without git or its history in the image; read before commit.json makes the tree dirty
 FROM base AS code
 RUN apt-get update && apt-get install --yes --no-install-recommends git
 COPY . .

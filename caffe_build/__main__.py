@@ -1,6 +1,6 @@
-"""Makes .venv with everything in it, real Caffe included, or finds that all of it is there.
+"""Makes .venv with everything in it, real Caffe included, or finds that it is already complete.
 
-A setup that was stopped, at whatever moment, is put right by the next one.
+A setup may be stopped at any moment: the next one completes it.
 """
 
 from user_error import UserError, exit_with_status
@@ -17,14 +17,14 @@ def main() -> None:
     """Set up this clone."""
     state = ROOT / ".setup"
     try:
-        with cache.lock(state / "lock", "another setup runs in this folder: waiting for it"):
+        with cache.lock(state / "lock", "another setup is running in this folder: waiting for it"):
             set_up(ROOT / ".venv", ROOT / "requirements.txt", state / "setup.log")
     except OSError as error:  # a full disk, a folder that may not be written
         raise UserError(f"setup: {error}") from error
 
 
 def set_up(venv: Path, requirements: Path, log: Path) -> None:
-    """Bring `venv` to what requirements and recipe say; what is so already is not touched."""
+    """Bring `venv` to what the requirements and the recipe say; what is already there is not touched."""
     named_source = source.named()
     caffe = variant.choose(requirements, os.environ, install.describe(venv))
     wanted = [requirements, *([cuda.RUN] if caffe.cuda else [])]

@@ -1,36 +1,43 @@
-"""The cache of finished builds: an entry is whole or not there, and built once, whoever asks."""
+"""The cache of finished builds: an entry is whole or not there, and is built only once."""
 
-import fcntl
+from user_error import UserError
+
+import math
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+import files
 
 
 def folder() -> Path:
     """Locate the cache: `finetuned-aesthetics/caffe` in `$XDG_CACHE_HOME`, else in `~/.cache`."""
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not base.is_absolute():
-        base = Path.home() / ".cache"
+        try:
+            base = Path.home() / ".cache"
+        except RuntimeError:  # a user id without a name, as containers have
+            raise UserError("this user has no home folder: set HOME or XDG_CACHE_HOME, where builds are kept") from None
     return base / "finetuned-aesthetics" / "caffe"
 
 
 @contextmanager
 def lock(path: Path, waiting: str) -> Iterator[None]:
-    """Hold the lock `path`, after saying `waiting` where another process holds it.
+    """Hold the lock `path`; if another process holds it, print `waiting` and wait.
 
-    Our children hold it with us: what a killed setup left running is waited for as well.
+    Our children hold it with us, so the next setup also waits for what a killed one left running.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        os.set_inheritable(file.fileno(), True)
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            file = stack.enter_context(files.locked(path))
+        except files.Held:
             print(waiting, flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
+            file = stack.enter_context(files.locked(path, patience=math.inf))
+        os.set_inheritable(file.fileno(), True)
         yield
 
 
@@ -42,7 +49,7 @@ def entry(cache: Path, key: str, make: Callable[[Path], Path]) -> Path:
     finished = cache / key
     if finished.is_dir():
         return finished
-    with lock(cache / f"{key}.lock", "another process builds the same Caffe: waiting for it"):
+    with lock(cache / f"{key}.lock", "another process is building the same Caffe: waiting for it"):
         if not finished.is_dir():
             for leftover in cache.glob(f"{key}.partial-*"):  # of a builder that was killed
                 shutil.rmtree(leftover, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Caffe in .venv: the built tree laid over it, and a stamp that says which build it is."""
+"""Caffe in .venv: a built tree copied over it, and a stamp that says which build it is."""
 
 import json
 import shutil
@@ -13,11 +13,12 @@ VENV = Path(__file__).resolve().parent.parent / ".venv"
 
 
 def describe(venv: Path = VENV) -> dict[str, str]:
-    """Say which Caffe is in .venv (version, source, variant, BLAS, flags, key); {} for none."""
+    """Say which Caffe is in .venv (version, source, variant, BLAS, flags, key); {} if there is none."""
     try:
-        return json.loads((venv / STAMP).read_text())
+        facts = json.loads((venv / STAMP).read_text())
     except (OSError, ValueError):
         return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def is_installed(venv: Path, recipe: Recipe) -> bool:
@@ -26,9 +27,9 @@ def is_installed(venv: Path, recipe: Recipe) -> bool:
 
 
 def install(tree: Path, venv: Path, recipe: Recipe) -> None:
-    """Lay a built tree over .venv; the stamp comes last.
+    """Copy a built tree over .venv; the stamp comes last.
 
-    Files are replaced, not rewritten: a program that runs keeps the ones that it opened.
+    Files are replaced, not rewritten: a running program keeps the ones it has opened.
     """
     (venv / STAMP).unlink(missing_ok=True)
     for file in tree.rglob("*"):

@@ -1,4 +1,4 @@
-"""The .venv and the Python packages in it: as the requirements say, or made anew."""
+"""The .venv and the Python packages in it: as the requirements say, or set up from scratch."""
 
 import json
 import platform
@@ -23,9 +23,9 @@ def installed(venv: Path) -> dict[str, str]:
     try:
         found = json.loads((venv / STAMP).read_text())
         held = found["requirements"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return held if found == stamp(venv, held) and (venv / "bin" / "python").exists() else {}
+    return held if isinstance(held, dict) and found == stamp(venv, held) and (venv / "bin" / "python").exists() else {}
 
 
 def are_installed(venv: Path, requirements: Sequence[Path]) -> bool:
@@ -34,7 +34,7 @@ def are_installed(venv: Path, requirements: Sequence[Path]) -> bool:
 
 
 def install(venv: Path, requirements: Sequence[Path], log: Path) -> None:
-    """Make .venv with the pinned packages, or add those that it lacks; one that is old or half-made is made anew."""
+    """Make .venv with the pinned packages, or add those that it lacks; replace one that is outdated or half-made."""
     wanted, held = hashes(requirements), installed(venv)
     if not held or any(held[name] != wanted[name] for name in held.keys() & wanted):
         held = {}

@@ -1,4 +1,4 @@
-"""Long commands that show that they are alive: a line on the terminal, the rest in a log."""
+"""Runs long commands: a progress line on the terminal, their output in a log."""
 
 from user_error import UserError
 
@@ -23,9 +23,9 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> None:
-    """Run `command`, its output appended to `log`; it does not outlive us, whatever ends us.
+    """Run `command` and append its output to `log`; it ends when we do, however we end.
 
-    Where it fails, the end of the log is shown and a UserError raised.
+    If it fails, show the end of the log and raise a UserError.
     """
     with log.open("ab") as sink:
         sink.write(f"$ {' '.join(map(str, command))}\n".encode())
@@ -49,11 +49,11 @@ def run(
     if status:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-TAIL:])
         print(f"--- the end of {log}:\n{tail}\n---", file=sys.stderr)
-        raise UserError(f"{what} failed (status {status}); all that it said is in {log}")
+        raise UserError(f"{what} failed (status {status}); its whole output is in {log}")
 
 
 def _follow(output: BinaryIO, sink: BinaryIO, line: "_Line") -> None:
-    """Copy a child's output into `sink` to its end, and keep the line moving."""
+    """Copy a child's output into `sink` to its end, and update the progress line."""
     percent = ""
     while True:
         ready, _, _ = select.select([output], [], [], 1.0)
@@ -69,7 +69,7 @@ def _follow(output: BinaryIO, sink: BinaryIO, line: "_Line") -> None:
 
 
 class _Line:
-    """What is done, how far it is, how long it has taken; silent for the first second."""
+    """A line with what is being done, how far it is and how long it has taken; silent for the first second."""
 
     def __init__(self, what: str):
         self.what = what
@@ -78,14 +78,14 @@ class _Line:
         self.terminal = sys.stdout.isatty()
 
     def show(self, progress: str) -> None:
-        """Print the line if it is due: on a terminal each second, in place; else now and then."""
+        """Print the line if it is due: on a terminal each second, in place; else every 15 seconds."""
         now = time.monotonic()
         if now >= self.due:
             self._print(progress, end="" if self.terminal else "\n")
             self.due = now + (1 if self.terminal else 15)
 
     def end(self, progress: str) -> None:
-        """Print the line a last time, if it was ever due."""
+        """Print the line one last time, if it was ever due."""
         if time.monotonic() - self.start >= 1:
             self._print(progress, end="\n")
 

@@ -1,4 +1,4 @@
-"""What a build of Caffe is made of. Its hash, the key, names the build in the cache."""
+"""Everything that decides a build of Caffe. Its hash, the key, names the build in the cache."""
 
 import hashlib
 import json
@@ -17,10 +17,10 @@ HERE = Path(__file__).resolve().parent
 VERSION = "1.0.0"
 COMPILER = "/usr/bin/g++"
 # No -march: BLAS picks its own code for the processor, and the rest gains nothing from it (measured), so a
-# build runs on every x86_64. What does help is leave to compute both sides of a condition: it changes no
-# result, and ReLU runs 9 times as fast, being vectorised.
+# build runs on every x86_64. -fno-trapping-math lets the compiler compute both sides of a condition: that changes
+# no result, and ReLU, now vectorised, runs 9 times as fast.
 FLAGS = "-O3 -fno-trapping-math"
-# All of Debian's that is compiled with or linked to, under the names that carry real versions.
+# Every Debian package that Caffe is compiled with or linked to, under the names that carry real versions.
 DEBIAN = (
     "cmake",
     "libboost-filesystem1*-dev",
@@ -47,7 +47,7 @@ NO_CUDNN = "none"
 class Recipe:
     """One way to build Caffe.
 
-    In an option `{venv}` stands for the .venv to build against, `{toolkit}` for CUDA's, `{here}` for this folder.
+    In an option, `{venv}` is the .venv to build against, `{toolkit}` is CUDA's toolkit, `{here}` is this folder.
     """
 
     variant: str
@@ -67,7 +67,7 @@ class Recipe:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
     def facts(self) -> dict[str, str]:
-        """Give what the record of a run should say of the Caffe that it ran with."""
+        """What the record of a run should say about the Caffe it ran with."""
         return {
             "caffe": VERSION,
             "source": source.TARBALL,
@@ -82,7 +82,7 @@ class Recipe:
         }
 
     def title(self) -> str:
-        """Name it for people: `Caffe 1.0.0 (cpu, OpenBLAS 0.3.34)`."""
+        """The build's name for people: `Caffe 1.0.0 (cpu, OpenBLAS 0.3.34)`."""
         parts = [self.variant, self.blas]
         if self.cuda:
             parts[1:1] = [
@@ -118,7 +118,7 @@ def cpu(requirements: Path) -> Recipe:
 
 
 def gpu(requirements: Path, architectures: Sequence[str], cudnn: bool) -> Recipe:
-    """Describe Caffe for GPUs of these architectures, with cuDNN or without; on the CPU it is as `cpu`."""
+    """Describe Caffe for GPUs of these architectures, with cuDNN or without; on the CPU it computes as `cpu`'s."""
     base = cpu(requirements)
     pins = pinned(cuda.RUN) | pinned(cuda.COMPILE)
     return replace(
@@ -134,8 +134,8 @@ def gpu(requirements: Path, architectures: Sequence[str], cudnn: bool) -> Recipe
             "CPU_ONLY": "OFF",
             "USE_CUDNN": "ON" if cudnn else "OFF",
             "CUDA_TOOLKIT_ROOT_DIR": "{toolkit}",
-            "CUDA_TOOLKIT_ROOT_DIR_INTERNAL": "{toolkit}",  # or CMake takes the root for new, and forgets the includes
-            # Our cudnn.h before cuDNN's; thrust stands in a folder that only nvcc knows by itself.
+            "CUDA_TOOLKIT_ROOT_DIR_INTERNAL": "{toolkit}",  # or CMake thinks the root is new, and forgets the includes
+            # Our cudnn.h before cuDNN's; thrust is in a folder that only nvcc knows by itself.
             "CUDA_TOOLKIT_INCLUDE": "{here}/include;{toolkit}/include;{toolkit}/include/cccl",
             "CUDNN_INCLUDE": "{here}/include",
             "CUDNN_LIBRARY": "{toolkit}/lib/libcudnn.so",
@@ -169,6 +169,6 @@ def installed(patterns: tuple[str, ...]) -> dict[str, str]:
 
 
 def compiler_version() -> str:
-    """The first line of what the compiler says of itself."""
+    """The first line of `g++ --version`."""
     done = subprocess.run([COMPILER, "--version"], capture_output=True, text=True, check=True)
     return done.stdout.splitlines()[0]

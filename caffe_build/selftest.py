@@ -12,7 +12,7 @@ from caffe_build.install import VENV
 
 
 def main() -> int:
-    """Run them."""
+    """Run the tests; returns pytest's exit status."""
     tests = VENV / SHARE / "python" / "caffe" / "test"
     quiet = ["-p", "no:cacheprovider", "-W", "ignore"]
     return pytest.main([str(tests), *quiet, *sys.argv[1:]])

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv with everything in it, real Caffe included: installs what Debian has to give, then hands over to Python.
+# Makes .venv with everything in it, real Caffe included: installs the Debian packages, then hands over to Python.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -42,12 +42,12 @@ if ((${#missing[@]})); then
     mkdir -p .setup
     log=.setup/apt.log
     echo "installing ${#missing[@]} Debian packages (1 to 3 minutes; log: $log): ${missing[*]}"
-    # An `update` may fail on one of several sources and yet do: the `install` decides.
+    # `update` may fail on one of several sources and still be good enough: `install` decides.
     "${as_root[@]}" apt-get update >"$log" 2>&1 || true
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install --yes --no-install-recommends "${missing[@]}" >>"$log" 2>&1 </dev/null || {
         tail -n 15 "$log" >&2
-        echo "error: apt-get could not install them; mend what it says above, then run setup again" >&2
+        echo "error: apt-get could not install them; fix what it says above, then run setup again" >&2
         exit 2
     }
     refuse_other_python

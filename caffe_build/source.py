@@ -21,18 +21,18 @@ BY_HAND = f"get {TARBALL} by hand and run: make setup CAFFE_SOURCE=FILE"
 
 
 def named() -> Path | None:
-    """Check and return the tarball that the user named in CAFFE_SOURCE; None for none."""
+    """Check and return the tarball that the user named in CAFFE_SOURCE; None if they named none."""
     name = os.environ.get("CAFFE_SOURCE")
     if not name:
         return None
-    file = Path(name).expanduser()
+    file = Path(os.path.expanduser(name))
     if not file.is_file():
         raise UserError(f"CAFFE_SOURCE={file}: there is no such file; it has to be {TARBALL}")
     return checked(file)
 
 
 def checked(file: Path) -> Path:
-    """Return `file`, if it is Caffe's source to the bit; else raise a UserError."""
+    """Return `file` if it is exactly Caffe's source; else raise a UserError."""
     found = sha256(file)
     if found != SHA256:
         raise UserError(f"{file} is not Caffe's source: its sha256 is {found}, that of {TARBALL} is {SHA256}")
@@ -40,10 +40,10 @@ def checked(file: Path) -> Path:
 
 
 def download(folder: Path, cache: Path, log: Path) -> Path:
-    """Get Caffe's source from this machine's Debian mirror, by way of `folder`, into `cache`.
+    """Download Caffe's source from this machine's Debian mirror into `cache`, working in `folder`.
 
-    The package index is read through a private sources list into a private folder: the machine's
-    own sources stay as they are. apt-get checks the archive's signature, we check the hash.
+    The package index is read through a private sources list into a private folder, so the machine's
+    own sources stay unchanged. apt-get checks the archive's signature, we check the hash.
     """
     kept = cache / TARBALL
     if kept.is_file() and sha256(kept) == SHA256:

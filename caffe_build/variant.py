@@ -1,4 +1,4 @@
-"""Which Caffe to build: what the environment asks for; where it says nothing, what .venv holds. What a card needs."""
+"""Which Caffe to build: the one the environment asks for, else the one .venv holds; and the code that a card needs."""
 
 from user_error import UserError
 
@@ -14,11 +14,11 @@ DRIVER = 580  # the oldest that runs CUDA 13.0: its release notes, section "CUDA
 
 
 def choose(requirements: Path, environment: Mapping[str, str], facts: Mapping[str, str]) -> Recipe:
-    """Choose by CAFFE_GPU=1|0, CUDNN=1|0 and CUDA_ARCH, then by the `facts` of the Caffe in .venv ({} for none).
+    """Choose by CUDA=1|0, CUDNN=1|0 and CUDA_ARCH, then by the `facts` of the Caffe in .venv ({} if there is none).
 
-    Raises a UserError for any other value of theirs.
+    Raises UserError for any other value of these variables.
     """
-    gpu, cudnn = switch(environment, "CAFFE_GPU"), switch(environment, "CUDNN")
+    gpu, cudnn = switch(environment, "CUDA"), switch(environment, "CUDNN")
     asked = architectures(environment.get("CUDA_ARCH", ""))
     held = facts.get("variant") == "gpu"
     if not (held if gpu is None else gpu):
@@ -30,7 +30,7 @@ def choose(requirements: Path, environment: Mapping[str, str], facts: Mapping[st
 
 
 def switch(environment: Mapping[str, str], name: str) -> bool | None:
-    """Read a variable that is 1 or 0; None where it is not set."""
+    """Read a variable that is 1 or 0; None if it is not set."""
     value = environment.get(name, "")
     if value not in ("", "0", "1"):
         raise UserError(f"{name}={value}: it can be 1 or 0")
@@ -38,19 +38,19 @@ def switch(environment: Mapping[str, str], name: str) -> bool | None:
 
 
 def architectures(text: str) -> tuple[str, ...]:
-    """Read a list of architectures, split by spaces or commas; () for an empty one."""
+    """Read a list of architectures, separated by spaces or commas; () for an empty one."""
     named = re.findall(r"[^\s,]+", text)
     for name in named:
         if name not in ARCHITECTURES:
-            raise UserError(f"CUDA_ARCH={text}: {name} is none of {' '.join(ARCHITECTURES)}")
+            raise UserError(f"CUDA_ARCH={text}: {name} is not one of {' '.join(ARCHITECTURES)}")
     return tuple(name for name in ARCHITECTURES if name in named)
 
 
 def architecture_for(card: str, built: Sequence[str] = ARCHITECTURES) -> str | None:
-    """Give the one of `built`, sorted, whose code a card of compute capability `card` ("8.9") runs; None for none.
+    """The architecture in `built` (sorted) whose code a card of compute capability `card` ("8.9") runs; None if none.
 
-    Code runs on its own generation from its own number on, the PTX of the newest on all that came later (nvcc's
-    documentation, "GPU Compilation").
+    Code runs on cards of its own generation with its number or a higher one; the PTX of the newest architecture runs
+    on every later generation (nvcc's documentation, "GPU Compilation").
     """
     number = int(card.replace(".", ""))
     fit = [name for name in built if int(name) // 10 == number // 10 and int(name) <= number]

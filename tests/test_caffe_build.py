@@ -3,7 +3,6 @@
 from user_error import UserError
 
 import dataclasses
-import fcntl
 import hashlib
 import json
 import os
@@ -17,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+import files
 from caffe_build import build, cache, cuda, install, packages, progress, recipe, source, variant
-from experiments import doctor
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -100,16 +99,16 @@ ALL = " ".join(cuda.ARCHITECTURES)
     [
         ({}, {}, None),
         ({}, CPU, None),
-        ({"CAFFE_GPU": "0"}, GPU, None),
-        ({"CAFFE_GPU": ""}, GPU, ("80 90", True)),
+        ({"CUDA": "0"}, GPU, None),
+        ({"CUDA": ""}, GPU, ("80 90", True)),
         ({}, GPU, ("80 90", True)),
         ({}, GPU | {"cudnn": "none"}, ("80 90", False)),
-        ({"CAFFE_GPU": "1"}, GPU | {"cudnn": "none"}, ("80 90", False)),
+        ({"CUDA": "1"}, GPU | {"cudnn": "none"}, ("80 90", False)),
         ({"CUDNN": "1"}, GPU | {"cudnn": "none"}, ("80 90", True)),
         ({"CUDNN": "0", "CUDA_ARCH": "75"}, GPU, ("75", False)),
-        ({"CAFFE_GPU": "1"}, {}, (ALL, True)),
-        ({"CAFFE_GPU": "1", "CUDNN": "0"}, CPU, (ALL, False)),
-        ({"CAFFE_GPU": "1", "CUDA_ARCH": "100, 90 90,"}, CPU, ("90 100", True)),
+        ({"CUDA": "1"}, {}, (ALL, True)),
+        ({"CUDA": "1", "CUDNN": "0"}, CPU, (ALL, False)),
+        ({"CUDA": "1", "CUDA_ARCH": "100, 90 90,"}, CPU, ("90 100", True)),
     ],
 )
 def test_what_is_not_asked_for_stays_as_it_is(asked, held, chosen):
@@ -123,10 +122,19 @@ def test_what_is_not_asked_for_stays_as_it_is(asked, held, chosen):
 
 
 @pytest.mark.parametrize(
-    "asked", ["CAFFE_GPU=yes", "CAFFE_GPU=0,1", "CUDNN=maybe", "CUDA_ARCH=foo", "CUDA_ARCH=52", "CUDA_ARCH=90 9.0"]
+    "asked",
+    [
+        "CUDA=yes",
+        "CUDA=0,1",
+        "CUDA=/usr/local/cuda",
+        "CUDNN=maybe",
+        "CUDA_ARCH=foo",
+        "CUDA_ARCH=52",
+        "CUDA_ARCH=90 9.0",
+    ],
 )
 def test_another_value_is_refused_in_one_line(asked):
-    done = run(SETUP, env=os.environ | {"CAFFE_GPU": "1"} | dict([asked.split("=")]))
+    done = run(SETUP, env=os.environ | {"CUDA": "1"} | dict([asked.split("=")]))
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"error: {asked}: ")
@@ -137,32 +145,9 @@ def test_newer_cards_than_the_newest_architecture_get_code_to_compile():
     assert (chosen.options["CUDA_ARCH_BIN"], chosen.options["CUDA_ARCH_PTX"]) == ("75 120", "120")
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["setup"], []),
-        (["setup", "GPU=1"], ["1"]),
-        (["demo", "GPU=0"], ["0"]),
-        (["reproduce-table-I"], ["1"]),
-        (["reproduce-table-I", "GPU=0,1"], ["1"]),
-        (["reproduce-table-I", "CPU=1"], [""]),
-    ],
-)
-def test_make_asks_for_gpus_where_gpus_are_wanted(words, said, tmp_path):
-    (tmp_path / "nvidia-smi").symlink_to("/bin/true")
-    assert asked_by_make(words, path=f"{tmp_path}:/usr/bin:/bin") == said
+def test_the_title_and_the_doctor_name_the_engine(monkeypatch):
+    from experiments import doctor
 
-
-def test_make_asks_for_no_gpu_where_none_can_be_seen():
-    assert asked_by_make(["reproduce-table-I"], path="/usr/bin:/bin") == [""]
-
-
-def asked_by_make(words: list[str], path: str) -> list[str]:
-    printed = run("make", "--dry-run", "--print-data-base", *words, env={"PATH": path}, cwd=ROOT).stdout
-    return re.findall(r"^CAFFE_GPU := ?(.*)$", printed, re.MULTILINE)
-
-
-def test_the_title_and_the_doctor_tell_the_engine(monkeypatch):
     for chosen, title in [
         (recipe.cpu(REQUIREMENTS), r"Caffe 1\.0\.0 \(cpu, OpenBLAS [\d.]+\)"),
         (
@@ -192,7 +177,7 @@ def test_the_title_and_the_doctor_tell_the_engine(monkeypatch):
         ({"dirname": "/usr/bin/dirname", "uname": "/bin/echo aarch64 #"}, "aarch64"),
     ],
 )
-def test_a_machine_that_cannot_build_is_told_so_in_one_line_and_shown_to_docker(tools, said, tmp_path):
+def test_a_machine_that_cannot_build_gets_one_line_that_says_why_and_points_to_docker(tools, said, tmp_path):
     for name, command in tools.items():
         (tmp_path / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         (tmp_path / name).chmod(0o755)
@@ -217,8 +202,9 @@ def test_a_tarball_with_another_hash_is_refused_in_one_line(tmp_path):
     assert source.SHA256 in line
 
 
-def test_a_tarball_that_is_not_there_is_refused(monkeypatch):
-    monkeypatch.setenv("CAFFE_SOURCE", "/nowhere/caffe.tar.gz")
+@pytest.mark.parametrize("name", ["/nowhere/caffe.tar.gz", "~nobody-of-this-name/caffe.tar.gz", "/"])
+def test_a_tarball_that_is_not_there_is_refused(monkeypatch, name):
+    monkeypatch.setenv("CAFFE_SOURCE", name)
     with pytest.raises(UserError, match="there is no such file"):
         source.named()
 
@@ -283,7 +269,7 @@ def test_a_finished_entry_is_not_built_again(tmp_path):
     assert cache.entry(tmp_path, "key", lambda _: pytest.fail("built twice")) == tmp_path / "key"
 
 
-def test_the_second_of_two_builds_says_that_it_waits_and_takes_the_first_ones(tmp_path):
+def test_the_second_of_two_builds_says_that_it_waits_and_uses_the_result_of_the_first(tmp_path):
     code = f"""
 import os, time
 from pathlib import Path
@@ -299,11 +285,23 @@ cache.entry(Path({str(tmp_path)!r}, "cache"), "key", make)
     first = child(code)
     assert first.stdout.readline() == "builds\n"
     second = child(code)
-    assert second.stdout.readline() == "another process builds the same Caffe: waiting for it\n"
+    assert second.stdout.readline() == "another process is building the same Caffe: waiting for it\n"
     (tmp_path / "go").touch()
     assert second.communicate(timeout=30)[0] == ""
     assert (first.wait(30), second.returncode) == (0, 0)
     assert (tmp_path / "cache" / "key").is_dir()
+
+
+def test_a_user_without_a_home_folder_is_asked_for_a_place(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(UserError, match="set HOME or XDG_CACHE_HOME"):
+        cache.folder()
+    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+    assert cache.folder() == Path("/cache/finetuned-aesthetics/caffe")
 
 
 def whole(folder: Path) -> Path:
@@ -357,18 +355,17 @@ with cache.lock(here / "lock", ""):
     wait_for(lambda: pid.exists() and pid.read_text().strip())
     setup.kill()
     setup.communicate(timeout=30)
-    with (tmp_path / "lock").open() as lock:
-        assert is_locked(lock)
-        os.kill(int(pid.read_text()), signal.SIGKILL)
-        wait_for(lambda: not is_locked(lock))
+    assert is_locked(tmp_path / "lock")
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+    wait_for(lambda: not is_locked(tmp_path / "lock"))
 
 
-def is_locked(file) -> bool:
+def is_locked(path: Path) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        with files.locked(path):
+            return False
+    except files.Held:
         return True
-    return False
 
 
 def wait_for(condition) -> None:
@@ -399,12 +396,15 @@ def tree_of(folder: Path) -> dict[Path, int]:
     return {file: file.lstat().st_mtime_ns for file in folder.rglob("*") if "__pycache__" not in file.parts}
 
 
-def test_a_venv_without_its_stamp_or_of_other_requirements_is_not_taken_for_finished(tmp_path):
+def test_a_venv_whose_stamp_is_missing_damaged_or_of_other_requirements_is_not_taken_for_finished(tmp_path):
     venv, requirements = finished_venv(tmp_path)
     assert packages.are_installed(venv, requirements)
     requirements[0].write_text("rich==2\n")
     assert not packages.are_installed(venv, requirements)
     venv, requirements = finished_venv(tmp_path)
+    for damage in ("", "[]", "null", "{", '{"requirements": 1}', '{"requirements": {}}'):
+        (venv / packages.STAMP).write_text(damage)
+        assert not packages.are_installed(venv, requirements)
     (venv / packages.STAMP).unlink()
     assert not packages.are_installed(venv, requirements)
 
@@ -444,6 +444,9 @@ def test_caffe_is_installed_only_when_all_of_it_is_and_is_the_recipes(tmp_path):
     assert not install.is_installed(venv, dataclasses.replace(RECIPE, flags="-O3"))
     (venv / build.LIBRARY).unlink()
     assert not install.is_installed(venv, RECIPE)
+    for damage in ("", "[]", "null", "{"):
+        (venv / install.STAMP).write_text(damage)
+        assert install.describe(venv) == {}
 
 
 def test_an_install_does_not_write_into_files_that_programs_have_open(tmp_path):
@@ -493,8 +496,8 @@ def test_the_programs_run_with_an_empty_environment_from_anywhere(program, tmp_p
     link.symlink_to(VENV / "bin" / program)
     for path in VENV / "bin" / program, link:
         done = run(path, "--version", env={}, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        assert path.name in done.stdout
+        assert done.returncode == program.startswith("upgrade"), done.stderr  # those know only how they are used
+        assert program in done.stdout + done.stderr
 
 
 def test_caffe_is_imported_with_an_empty_environment_from_anywhere(tmp_path):

@@ -13,8 +13,11 @@ from paper import ROOT
 DOCKER = ROOT / "docker"
 
 
-def run(*command, cwd=ROOT) -> subprocess.CompletedProcess:
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60)
+def output(*command, cwd=ROOT) -> str:
+    """What a command prints; it has to end well."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+    return done.stdout
 
 
 def test_setup_needs_no_more_of_the_project_than_the_dockerfile_gives_it(tmp_path):
@@ -23,25 +26,24 @@ def test_setup_needs_no_more_of_the_project_than_the_dockerfile_gives_it(tmp_pat
         for file in ROOT.glob(pattern):
             shutil.copy(file, tmp_path)
     shutil.copytree(ROOT / "caffe_build", tmp_path / "caffe_build")
-    done = run(sys.executable, "-c", "import caffe_build.__main__", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    output(sys.executable, "-c", "import caffe_build.__main__", cwd=tmp_path)
 
 
-def test_the_commit_is_told_as_run_json_has_it_and_null_outside_of_git(tmp_path):
-    assert run(DOCKER / "commit.sh", cwd=tmp_path).stdout == "null\n"
+def test_the_commit_is_printed_as_run_json_has_it_and_null_outside_of_git(tmp_path):
+    assert output(DOCKER / "commit.sh", cwd=tmp_path) == "null\n"
     git = ("git", "-c", "user.name=a", "-c", "user.email=a@b")
-    run(*git, "init", "-q", cwd=tmp_path)
-    run(*git, "commit", "-q", "--allow-empty", "-m", "first", cwd=tmp_path)
-    told = json.loads(run(DOCKER / "commit.sh", cwd=tmp_path).stdout)
-    assert told == {"commit": run("git", "rev-parse", "HEAD", cwd=tmp_path).stdout.strip(), "dirty": False}
+    output(*git, "init", "-q", cwd=tmp_path)
+    output(*git, "commit", "-q", "--allow-empty", "-m", "first", cwd=tmp_path)
+    printed = json.loads(output(DOCKER / "commit.sh", cwd=tmp_path))
+    assert printed == {"commit": output("git", "rev-parse", "HEAD", cwd=tmp_path).strip(), "dirty": False}
     (tmp_path / "new").touch()
-    assert json.loads(run(DOCKER / "commit.sh", cwd=tmp_path).stdout)["dirty"]
+    assert json.loads(output(DOCKER / "commit.sh", cwd=tmp_path))["dirty"]
 
 
 def test_packages_that_caffe_is_linked_with_are_named_once_each():
     pytest.importorskip("caffe")
     if not shutil.which("dpkg-query"):
         pytest.skip("not on Debian")
-    names = run(DOCKER / "linked-packages.sh", ROOT / ".venv").stdout.split()
+    names = output(DOCKER / "linked-packages.sh", ROOT / ".venv").split()
     assert {"libboost-python1.74.0", "libpython3.11", "liblmdb0", "libprotobuf32"} <= set(names)
     assert len(names) == len(set(names))
