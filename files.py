@@ -14,19 +14,24 @@ class Held(Exception):
     """Another process holds the lock."""
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write `content` to `path` so that a reader, or a power cut, sees the old file or the new one whole."""
+def write_atomically(path: Path, content: str | bytes, durable: bool = True) -> None:
+    """Write `content` to `path` so that a reader sees the old file or the new one whole.
+
+    Where it is `durable`, so does a power cut.
+    """
     data = content.encode() if isinstance(content, str) else content
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    sync(path.parent)
+    if durable:
+        sync(path.parent)
 
 
 def remove_partials(folder: Path) -> None:

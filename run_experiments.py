@@ -4,27 +4,19 @@
 from user_error import exit_with_status
 
 import argparse
-import sys
 from pathlib import Path
 
+import commands
+from arguments import Parser, gpu_ids, positive
 from paper import DATASETS, NETWORKS, ROOT, VIEWS, stated, tables
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from experiments.driver import Options, run
-    from experiments.plan import runs
+    from experiments.runs import runs
+    from experiments.sweep import run
 
-    options = Options(
-        data=arguments.data,
-        results=arguments.results,
-        gpus=None if arguments.cpu else arguments.gpu,
-        per_gpu=arguments.per_gpu,
-        max_iter=arguments.max_iter,
-        evaluate_every=arguments.eval_every,
-        command=[Path(sys.argv[0]).name, *sys.argv[1:]],
-    )
     wanted = runs(arguments.dataset, arguments.network, arguments.view, arguments.seeds)
-    return run(wanted, options, arguments.dry_run)
+    return run(wanted, options(arguments), arguments.dry_run)
 
 
 def table(arguments: argparse.Namespace) -> None:
@@ -47,40 +39,41 @@ def models(arguments: argparse.Namespace) -> None:
 
 
 def doctor(arguments: argparse.Namespace) -> int:
-    from experiments.doctor import examine, try_out
-    from experiments.plan import runs
+    from experiments.doctor import check_up
+    from experiments.runs import runs
 
     datasets = [arguments.dataset] if arguments.dataset else DATASETS
     wanted = [run for dataset in datasets for run in runs(dataset)]
-    gpus = None if arguments.cpu else arguments.gpu
-    found = examine(wanted, arguments.data, arguments.results, gpus, arguments.photos, arguments.fetch_models)
-    if not any(finding.problem and finding.subject in ("Caffe", "prototxt") for finding in found):
-        found += try_out(wanted, arguments.data)
+    found = check_up(wanted, options(arguments), arguments.photos, arguments.fetch_models)
     for finding in found:
         print(f"{'MISSING' if finding.problem else 'ok':8}{finding.subject:14}{finding.text}")
     return 2 if any(finding.problem for finding in found) else 0
 
 
-def positive(text: str) -> int:
-    """A whole number above zero."""
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+def options(arguments: argparse.Namespace):
+    """How the runs are to be done."""
+    from experiments.planning import Options
 
-
-def gpu_ids(text: str) -> list[int]:
-    """'0' or '0,1'."""
-    return [int(part) for part in text.split(",")]
+    given = vars(arguments)
+    return Options(
+        data=arguments.data,
+        results=arguments.results,
+        gpus=None if arguments.cpu else arguments.gpu,
+        command=commands.this(),
+        per_gpu=given.get("per_gpu", 1),
+        threads=given.get("threads"),
+        max_iter=given.get("max_iter"),
+        evaluate_every=given.get("eval_every"),
+    )
 
 
 def parser() -> argparse.ArgumentParser:
     """All commands; every one has its --help."""
-    top = argparse.ArgumentParser(prog="run_experiments.py", description=__doc__)
-    commands = top.add_subparsers(metavar="command", required=True)
+    top = Parser(prog="run_experiments.py", description=__doc__)
+    subparsers = top.add_subparsers(metavar="command", required=True, parser_class=Parser)
 
     def command(function, help: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(function.__name__, help=help, description=help)
+        sub = subparsers.add_parser(function.__name__, help=help, description=help)
         sub.set_defaults(function=function)
         return sub
 
@@ -98,16 +91,23 @@ def parser() -> argparse.ArgumentParser:
         where.add_argument("--gpu", type=gpu_ids, default=[0], metavar="IDS", help="e.g. 0 or 0,1 (default: 0)")
         where.add_argument("--cpu", action="store_true", help="the runs are to be on the CPU")
 
-    sub = command(run, "fine-tune and evaluate; what is done is skipped, what is half done goes on")
+    sub = command(run, "fine-tune and evaluate; what is done is skipped, what is half done is resumed")
     sub.add_argument("--dataset", choices=DATASETS, required=True)
-    sub.add_argument("--network", nargs="+", choices=NETWORKS, default=NETWORKS, metavar="N")
-    sub.add_argument("--view", nargs="+", choices=VIEWS, default=VIEWS, metavar="V")
+    sub.add_argument(
+        "--network", nargs="+", choices=NETWORKS, default=NETWORKS, help=" or ".join(NETWORKS), metavar="N"
+    )
+    sub.add_argument("--view", nargs="+", choices=VIEWS, default=VIEWS, help=" or ".join(VIEWS), metavar="V")
     seed = stated("finetuning.seed")
-    sub.add_argument("--seeds", nargs="+", type=positive, default=[seed], metavar="S")
+    sub.add_argument("--seeds", nargs="+", type=positive, default=[seed], metavar="S", help=f"(default: {seed})")
     device(sub)
     sub.add_argument("--per-gpu", type=positive, default=1, metavar="K", help="runs on each GPU")
+    sub.add_argument(
+        "--threads", type=positive, metavar="N", help="BLAS threads of each run that begins now, on the CPU"
+    )
     sub.add_argument("--max-iter", type=positive, metavar="N", help="instead of the solver's")
-    sub.add_argument("--eval-every", type=positive, metavar="N", help="iterations")
+    sub.add_argument(
+        "--eval-every", type=positive, metavar="N", help="iterations, instead of the solver's test_interval"
+    )
     folder(sub, "data", "the prepared datasets")
     folder(sub, "results", "the run folders")
     sub.add_argument("--dry-run", action="store_true", help="say what would be done")
@@ -120,7 +120,7 @@ def parser() -> argparse.ArgumentParser:
     sub = command(status, "list the runs of all tables: done, running, failed, missing")
     folder(sub, "results", "the run folders")
 
-    sub = command(doctor, "say what is missing on this machine, and how to mend it")
+    sub = command(doctor, "say what is missing on this machine, and how to fix it")
     sub.add_argument("--dataset", choices=DATASETS, help="look at what this one needs alone")
     sub.add_argument("--photos", type=Path, metavar="DIR", help="where its photos are to come from")
     sub.add_argument("--fetch-models", action="store_true", help="`models` comes next: those that are missing are fine")
@@ -130,6 +130,10 @@ def parser() -> argparse.ArgumentParser:
 
     command(models, "get the pretrained models, check those that are there")
     return top
+
+
+def _or(choices: tuple[str, ...]) -> str:
+    return f"{' or '.join(choices)} (default: both)"
 
 
 def main() -> int | None:

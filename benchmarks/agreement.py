@@ -15,7 +15,7 @@ import numpy as np
 from tabulate import tabulate
 
 from benchmarks.child import call
-from experiments.plan import Run
+from experiments.runs import Run
 from paper import LAST_LAYER, NETWORKS, ROOT
 
 SEED = 1  # of fillers, crops and flips
@@ -46,7 +46,8 @@ def _batch(run: Run, data: Path, gpu: int | None) -> tuple[np.ndarray, np.ndarra
     """Photos, scores and gradients of the first training batch, on the CPU (None) or a GPU."""
     import caffe
 
-    from experiments import texts
+    from experiments.prototxts import resolve
+    from prototxt.messages import caffe_pb2, parse, text
 
     if gpu is None:
         caffe.set_mode_cpu()
@@ -54,7 +55,7 @@ def _batch(run: Run, data: Path, gpu: int | None) -> tuple[np.ndarray, np.ndarra
         caffe.set_device(gpu)
         caffe.set_mode_gpu()
     caffe.set_random_seed(SEED)
-    param = texts.net(run.train_val, data)
+    param = parse(resolve(run, data).net, caffe_pb2.NetParameter())
     for layer in param.layer:
         if layer.type == "Dropout":
             layer.dropout_param.dropout_ratio = 0
@@ -62,7 +63,7 @@ def _batch(run: Run, data: Path, gpu: int | None) -> tuple[np.ndarray, np.ndarra
             if parameters.HasField("weight_filler"):
                 parameters.weight_filler.type = "msra"  # with the committed ones VGG's scores would all be alike
     with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
-        file.write(texts.text(param))
+        file.write(text(param))
         file.flush()
         net = caffe.Net(file.name, caffe.TRAIN)
     net.forward()

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from benchmarks.child import call
 from benchmarks.table import Row
-from experiments.launch import cpu_slots, environment
-from experiments.plan import Run
+from experiments.launch import environment
 from experiments.run_folder import RunFolder
+from experiments.runs import Run
 from paper import NETWORKS, ROOT
 
 LINE = re.compile(r"^I\d{4} (\d\d:\d\d:\d\d\.\d+) .*\] Iteration (\d+) .*loss", re.MULTILINE)
@@ -97,7 +97,7 @@ def _drive(copy: Path, run: Run, iterations: int, results: Path) -> Times:
 def _train(folder: RunFolder) -> Times:
     """`caffe train` on the texts that the driver left in a run's folder."""
     program = Path(sys.executable).with_name("caffe")
-    settings = environment(cpu_slots(1)[0])
+    settings = environment(gpu=None, threads=folder.record()["threads"])
     command = [program, "train", "--solver=solver.prototxt", f"--weights={folder.record()['weights']}"]
     begun = datetime.now()
     done = subprocess.run(

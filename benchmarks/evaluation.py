@@ -8,9 +8,10 @@ from caffe.proto import caffe_pb2
 
 from benchmarks.table import Row, in_turns, seconds
 from data_prep.lmdb_store import entries, read_records
-from experiments import texts
-from experiments.evaluate import TestPass
-from paper import ROOT
+from experiments.evaluation import TestPass
+from experiments.prototxts import resolve
+from experiments.runs import Run
+from prototxt.messages import parse, text
 
 PASSES = 10  # over the store: what the layer has read ahead when the clock starts counts for little then
 
@@ -26,13 +27,13 @@ def rows(rounds: int, data: Path, copy: Path, encoded: Path, scratch: Path) -> l
 
 
 def _param(dataset: str, data: Path) -> caffe_pb2.NetParameter:
-    return texts.net(ROOT / "prototxt" / dataset / "alexnet_global" / "train_val.prototxt", data)
+    return parse(resolve(Run(dataset, "alexnet", "global", seed=1), data).net, caffe_pb2.NetParameter())
 
 
 def _test_pass(name: str, param: caffe_pb2.NetParameter, rounds: int, scratch: Path) -> Row:
     """A test pass of the net from its fillers: the time does not depend on the weights."""
     net, count, batches = _build(param, scratch)
-    test_pass = TestPass(net, count)
+    test_pass = TestPass(net, [label for _, label, _ in read_records(_store(param))])
     net.forward()
     ours, theirs = in_turns(
         rounds,
@@ -72,7 +73,7 @@ def _data_layer(kind: str, param: caffe_pb2.NetParameter, rounds: int, scratch: 
 def _build(param: caffe_pb2.NetParameter, scratch: Path) -> tuple[caffe.Net, int, int]:
     """The net in its test phase, the number of its photos, and of the batches that cover them."""
     path = scratch / "net.prototxt"
-    path.write_text(texts.text(param), encoding="utf-8")
+    path.write_text(text(param), encoding="utf-8")
     net = caffe.Net(str(path), caffe.TEST)
     count = entries(_store(param))
     return net, count, -(-count // net.blobs["label"].data.size)

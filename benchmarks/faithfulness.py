@@ -18,7 +18,7 @@ share of the gradient in one program and none in the other. This makes sqrt(p) =
 layer above, added as squares: some sqrt(18) * 1e-3 = 4e-3 in the lowest of VGG-16. In a narrow net it seldom happens,
 and then a single unit makes 1e-2. Where no unit changes sides, the difference is some 1e-6.
 
-Against OpenCV, which reads Caffe's files itself: p(good) by our deploy.prototxt and the snapshot after these steps
+Against OpenCV, which reads Caffe's files itself: p(good) by our deploy.prototxt and the weights after these steps
 against our test pass over an LMDB of the same views.
 """
 
@@ -26,7 +26,7 @@ import argparse
 import math
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import caffe
@@ -43,10 +43,11 @@ from benchmarks.opencv_reader import P_TOLERANCE, centre, opencv_p_good
 from benchmarks.torch_nets import NETS
 from data_prep.lmdb_store import Datum, checkpoint
 from data_prep.views import global_view
-from experiments import texts
-from experiments.evaluate import TestPass
-from experiments.plan import Run
+from experiments.evaluation import TestPass
+from experiments.prototxts import resolve
+from experiments.runs import Run
 from paper import LAST_LAYER, NETWORKS, stated
+from prototxt.messages import caffe_pb2, parse, text
 from prototxt.nets import width
 
 BATCH = {"alexnet": 4, "vgg16": 2}
@@ -121,17 +122,15 @@ class Trial:
         crop = stated(f"networks.{self.network}.crop_size")
         write_store(stores / "train_global_lmdb", centre(self.views[:trained], crop), self.labels[:trained])
         write_store(stores / "test_global_lmdb", self.views[trained:], self.labels[trained:])
-        net = texts.net(run.train_val, self.folder)
+        texts = resolve(run, self.folder)
+        net = parse(texts.net, caffe_pb2.NetParameter())
         for layer in net.layer:
             if layer.type == "Data":
                 layer.data_param.batch_size = self.batch
                 layer.transform_param.mirror = False
             elif layer.type == "Dropout":
                 layer.dropout_param.dropout_ratio = 0
-        prefix = str(self.folder / self.network)
-        solver = texts.driven(texts.solver(run.solver), run.seed, prefix, max_iter=None)
-        solver.net = str(self.folder / "train_val.prototxt")
-        return caffe.get_solver(str(texts.write(self.folder, net, solver)))
+        return caffe.get_solver(str(replace(texts, net=text(net)).write(self.folder)))
 
     def _draw_weights(self) -> None:
         """Random weights into Caffe's net: of He's size, with which no blob's gradient vanishes, as a new net's would.
@@ -184,12 +183,12 @@ class Trial:
             yield group["name"], self.solver.net.params[layer][kind == "bias"], parameter, group["lr"]
 
     def p_good(self) -> tuple[np.ndarray, np.ndarray]:
-        """p(good) of the test photos after the steps: by our test pass, and by OpenCV from the snapshot."""
+        """p(good) of the test photos after the steps: by our test pass, and by OpenCV from the saved weights."""
         net = self.solver.test_nets[0]
         net.share_with(self.solver.net)
-        ours = TestPass(net, TEST_PHOTOS).run().p_good
-        self.solver.snapshot()
-        caffemodel = self.folder / f"{self.network}_iter_{self.solver.iter}.caffemodel"
+        ours = TestPass(net, self.labels[-TEST_PHOTOS:]).run().p_good
+        caffemodel = self.folder / f"{self.network}.caffemodel"
+        self.solver.net.save(str(caffemodel))
         return ours, opencv_p_good(self.dataset, self.network, caffemodel, self.views[-TEST_PHOTOS:])
 
 

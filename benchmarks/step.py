@@ -6,7 +6,6 @@ iterations. Both compute in 32-bit floats as they do by themselves: on a GPU tha
 """
 
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -81,12 +80,13 @@ def _caffe(step: Step) -> float:
     import caffe
     from caffe.proto import caffe_pb2
 
-    from experiments import texts
-    from experiments.plan import Run
+    from experiments.prototxts import resolve
+    from experiments.runs import Run
+    from prototxt.messages import parse, text
 
-    run = Run("ava-large", step.network, "global", seed=1)
     copy = Path(step.copy)
-    net = texts.net(run.train_val, copy / "data")
+    prototxts = resolve(Run("ava-large", step.network, "global", seed=1), copy / "data")
+    net = parse(prototxts.net, caffe_pb2.NetParameter())
     if not step.cudnn:
         for layer in net.layer:
             for field, name in ENGINES.items():
@@ -96,10 +96,10 @@ def _caffe(step: Step) -> float:
         caffe.set_device(step.gpu)
         caffe.set_mode_gpu()
     with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        param = texts.driven(texts.solver(run.solver), run.seed, "step", max_iter=None)
+        param = parse(prototxts.solver, caffe_pb2.SolverParameter())
         param.display = 0
-        solver = caffe.get_solver(str(texts.write(Path(), net, param)))
+        quiet = replace(prototxts, net=text(net), solver=text(param))
+        solver = caffe.get_solver(str(quiet.write(Path(folder))))
     solver.net.copy_from(str(copy / "models" / f"{step.network}.caffemodel"))
 
     def work(iterations: int) -> None:

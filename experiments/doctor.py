@@ -1,31 +1,37 @@
-"""What this machine has, and what stands between it and a run: each finding one line, with its mend."""
+"""What this machine has, and what stands between it and a run: each finding one line, with its fix."""
 
 from user_error import UserError
 
 import importlib.util
-import json
+import os
+import resource
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+import commands
 from caffe_build import variant
 from caffe_build.install import describe
+from data_prep import summary
 from data_prep.lmdb_store import entries
-from experiments import gpus, plan, weights
-from experiments.plan import Run
-from experiments.rehearsal import rehearse
+from experiments import gpus, planning, preflight, weights
+from experiments.job import Job
+from experiments.planning import Options
+from experiments.runs import Run
 from paper import ROOT
 
 SNAPSHOTS_ON_DISK = 3  # two are kept while a third is written, each weights and momentum: twice the model
+ADDRESS_SPACE = 4 * 2**30  # bytes, of the libraries and the LMDBs' maps; with less OpenBLAS waits for ever for memory
+ADDRESS_SPACE_PER_WEIGHT_BYTE = 12  # weights, gradients, momentum, activations
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line about this machine; a `problem` has to be mended before the runs can start."""
+    """One line about this machine; a `problem` has to be fixed before the runs can start."""
 
     subject: str
     text: str
@@ -33,44 +39,82 @@ class Finding:
 
 
 def examine(
-    runs: Iterable[Run],
-    data: Path,
-    results: Path,
-    wanted_gpus: list[int] | None,
-    photos: Path | None = None,
-    fetch_models: bool = False,
+    runs: Sequence[Run], options: Options, photos: Path | None = None, fetch_models: bool = False
 ) -> list[Finding]:
-    """All there is to say about this machine before `runs` on those GPUs; None is the CPU.
+    """All there is to say about this machine before `runs` can be planned.
 
     `photos` is the folder that their dataset will be prepared from, where that is still to be done; with `fetch_models`
     pretrained models that are missing will be fetched.
     """
-    runs = list(runs)
-    found = [*_caffe(), *(() if wanted_gpus is None else _gpus(wanted_gpus)), _memory()]
+    found = [*_caffe(), *(() if options.gpus is None else _gpus(options.gpus))]
+    models = list(dict.fromkeys(weights.pretrained(run.dataset, run.network) for run in runs))
+    found.append(_memory(models))
     for dataset in dict.fromkeys(run.dataset for run in runs):
-        found += _dataset(data / dataset, photos)
-    for model in dict.fromkeys(weights.pretrained(run.dataset, run.network) for run in runs):
-        found.append(_model(model, fetch_models))
+        found += _dataset(options.data / dataset, photos)
+    found += [_model(model, fetch_models) for model in models]
     found += [
-        Finding("prototxt", f"{path} is missing: `make prototxt` writes it, `git checkout` brings it back", True)
-        for run in runs
-        for path in (run.train_val, run.solver)
+        Finding("prototxt", f"{path} is missing: `{commands.make('prototxt')}` writes it", True)
+        for path in dict.fromkeys(run.solver for run in runs)
         if not path.exists()
     ]
-    return [*found, _disk(runs, results)]
+    if options.results.exists() and not options.results.is_dir():
+        found.append(Finding("results", f"{options.results} is not a folder: give another --results", True))
+    return found
 
 
-def try_out(runs: Iterable[Run], data: Path) -> list[Finding]:
-    """What Caffe says of the variants of those runs whose dataset and pretrained model are there."""
-    ready = [
-        run
-        for run in runs
-        if (data / run.dataset / "summary.json").exists() and weights.pretrained(run.dataset, run.network).path.exists()
-    ]
-    unfit = rehearse(ready, data)
-    fit = [run.variant for run in ready if run.name not in unfit]
-    found = [Finding("prototxt", f"{name}: {reason}", True) for name, reason in unfit.items()]
-    return [*found, Finding("prototxt", f"Caffe builds {', '.join(fit)}")] if fit else found
+def check_up(
+    runs: Sequence[Run], options: Options, photos: Path | None = None, fetch_models: bool = False
+) -> list[Finding]:
+    """Everything that `doctor` prints: this machine, then the prototxts, tried, then the disk."""
+    found = examine(runs, options, photos, fetch_models)
+    if any(finding.problem and finding.subject in ("Caffe", "prototxt") for finding in found):
+        return found
+    jobs, refused = _jobs(runs, options)
+    return [*found, *refused, *_trials(jobs), disk(jobs, options.results)]
+
+
+def _jobs(runs: Sequence[Run], options: Options) -> tuple[list[Job], list[Finding]]:
+    """The jobs of the runs whose dataset and pretrained model are there, and why the others have none."""
+    jobs, refused = [], []
+    for run in runs:
+        model = weights.pretrained(run.dataset, run.network)
+        if (options.data / run.dataset / "summary.json").exists() and model.path.exists():
+            try:
+                jobs.append(planning.job(run, options, threads=None))
+            except UserError as error:
+                refused.append(Finding("prototxt", f"{run.name}: {error}", True))
+    return jobs, refused
+
+
+def _trials(jobs: Sequence[Job]) -> Iterator[Finding]:
+    """What Caffe and the harness say of the jobs' prototxts."""
+    for line in dict.fromkeys(line for job in jobs for line in job.prototxts.warnings):
+        yield Finding("prototxt", f"warning: {line}")
+    fit = []
+    trials = preflight.try_out(jobs)
+    for name, trial in {job.run.variant: trials[job.run.name] for job in jobs}.items():
+        if trial.edits:
+            files = " and ".join(sorted(trial.edits))
+            text = f"{name}: {files} not as the writer gives it: by an edit, or by an older paper.toml"
+            yield Finding("prototxt", f"{text} (`{commands.make('prototxt')}` keeps edits)")
+        if trial.problem:
+            yield Finding("prototxt", f"{name}: {trial.problem}", True)
+        else:
+            fit.append(name)
+    if fit:
+        yield Finding("prototxt", f"Caffe builds {', '.join(fit)}")
+
+
+def disk(jobs: Sequence[Job], results: Path) -> Finding:
+    """Whether the snapshots of the runs that are left fit."""
+    need = sum(SNAPSHOTS_ON_DISK * 2 * job.weights.stat().st_size for job in jobs)
+    need -= sum(path.stat().st_size for job in jobs for path in job.folder.snapshots.glob("*_iter_*") if path.is_file())
+    place = next(path for path in (results.absolute(), *results.absolute().parents) if path.is_dir())
+    free = shutil.disk_usage(place).free
+    text = f"{free / 1e9:.1f} GB free in {place}, up to {max(0, need) / 1e9:.1f} GB needed for snapshots"
+    if not os.access(place, os.W_OK):
+        return Finding("disk", f"{place} may not be written: give another --results", True)
+    return Finding("disk", text if free > need else f"{text}: make room, or give another --results", free <= need)
 
 
 def _caffe() -> Iterator[Finding]:
@@ -95,7 +139,7 @@ def _gpus(wanted: list[int]) -> Iterator[Finding]:
         yield Finding("GPU", f"there is none of number {index}: give one of those above (--gpu)", True)
     caffe = describe(Path(sys.prefix))
     if caffe.get("variant") == "cpu":
-        yield Finding("GPU", "this Caffe is built for the CPU: type `make setup GPU=1`, or give CPU=1 (--cpu)", True)
+        yield Finding("GPU", "this Caffe is built for the CPU: type `make setup CUDA=1`, or give CPU=1 (--cpu)", True)
     elif "cuda" in caffe:
         yield from _misfits([gpu for gpu in there if gpu.index in wanted], caffe["cuda"], caffe["architectures"])
 
@@ -104,43 +148,68 @@ def _misfits(wanted: list[gpus.Gpu], toolkit: str, architectures: str) -> Iterat
     """What Caffe would abort for, at the first thing that it asks of a card."""
     for gpu in wanted:
         if int(gpu.driver.split(".")[0]) < variant.DRIVER:
-            text = (
-                f"{gpu.index}: CUDA {toolkit} needs a driver {variant.DRIVER} or newer: renew it, or give CPU=1 (--cpu)"
-            )
-            yield Finding("GPU", text, True)
+            text = f"{gpu.index}: CUDA {toolkit} needs a driver {variant.DRIVER} or newer"
+            yield Finding("GPU", f"{text}: install one, or give CPU=1 (--cpu)", True)
         if variant.architecture_for(gpu.compute_cap, architectures.split()) is None:
             lacking = variant.architecture_for(gpu.compute_cap)
-            mend = f'type `make setup GPU=1 CUDA_ARCH="{architectures} {lacking}"`' if lacking else "take a newer card"
+            fix = f'type `make setup CUDA=1 CUDA_ARCH="{architectures} {lacking}"`' if lacking else "take a newer card"
             text = f"{gpu.index}: this Caffe has code for sm {architectures}, the card has {gpu.compute_cap}"
-            yield Finding("GPU", f"{text}: {mend}, or give CPU=1 (--cpu)", True)
+            yield Finding("GPU", f"{text}: {fix}, or give CPU=1 (--cpu)", True)
 
 
-def _memory() -> Finding:
+def _memory(models: list[weights.Model]) -> Finding:
     free = psutil.virtual_memory().available / 2**30
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    need = ADDRESS_SPACE + ADDRESS_SPACE_PER_WEIGHT_BYTE * max((model.bytes for model in models), default=0)
+    if limit != resource.RLIM_INFINITY and limit < need:
+        text = f"this shell allows {limit / 2**30:.1f} GiB of address space, a run takes some {need / 2**30:.1f}"
+        return Finding("memory", f"{text}: type `ulimit -v unlimited`", True)
     return Finding("memory", f"{free:.1f} GiB free, {psutil.cpu_count()} cores")
 
 
 def _dataset(folder: Path, photos: Path | None) -> Iterator[Finding]:
     name = folder.name
-    summary = folder / "summary.json"
-    if not summary.exists():
-        if photos is None:
-            yield Finding(name, f"{folder} is not prepared: {plan.preparation(name)}", True)
-        elif not photos.is_dir():
-            yield Finding(name, f"{photos} is not a folder: it has to hold the photos of {name}", True)
-        else:
-            yield Finding(name, f"to be prepared from {photos}")
+    try:
+        content = summary.read(folder)
+        if content is None:
+            yield _unprepared(folder, photos)
+            return
+        for split, counts in content["splits"].items():
+            for view in content["views"]:
+                store = folder / f"{split}_{view}_lmdb"
+                there = entries(store)
+                if there != counts["written"]:
+                    text = f"{store} holds {there:,} photos, not {counts['written']:,}"
+                    yield Finding(name, f"{text}: remove {folder}, and prepare it again", True)
+    except UserError as error:
+        yield Finding(name, str(error), True)
         return
-    content = json.loads(summary.read_text(encoding="utf-8"))
-    for split, counts in content["splits"].items():
-        for view in content["views"]:
-            store = folder / f"{split}_{view}_lmdb"
-            there = entries(store)
-            if there != counts["written"]:
-                text = f"{store} holds {there:,} photos, not {counts['written']:,}: remove {folder}, prepare it anew"
-                yield Finding(name, text, True)
     counts = " + ".join(f"{counts['written']:,} {split}" for split, counts in content["splits"].items())
     yield Finding(name, f"{counts} photos, views {' and '.join(content['views'])}")
+
+
+def _unprepared(folder: Path, photos: Path | None) -> Finding:
+    name = folder.name
+    if photos is None:
+        return Finding(name, f"{folder} is not prepared: {_preparation(name, folder.parent)}", True)
+    if not photos.is_dir():
+        return Finding(name, f"{photos} is not a folder: it has to hold the photos of {name}", True)
+    return Finding(name, f"to be prepared from {photos}")
+
+
+def _preparation(dataset: str, data: Path) -> str:
+    """How to prepare a dataset."""
+    out = () if data.resolve() == ROOT / "data" else ("--out", data)
+    if dataset == "demo":
+        if not out:
+            return f"type `{commands.make('demo-data')}`"
+        photos = ROOT / "data" / "demo-photos" / "ava"
+        words = ("ava", "--root", photos, "--partition", "large", "--name", "demo", "--allow-bad", 2, *out)
+        return f"type `{commands.make('demo-data')}`, then `{commands.module('data_prep', *words)}`"
+    reader, _, partition = dataset.partition("-")
+    extra = ("--extra", "DIR") if dataset == "cuhkpq-large" else ()
+    words = (reader, "--root", "DIR", "--partition", partition, *extra, *out)
+    return f"type `{commands.module('data_prep', *words)}`, DIR being your copy of {reader.upper()}"
 
 
 def _model(model: weights.Model, fetch: bool) -> Finding:
@@ -150,13 +219,3 @@ def _model(model: weights.Model, fetch: bool) -> Finding:
         return Finding("model", f"{weights.check(model)}: as registered")
     except UserError as error:
         return Finding("model", str(error), True)
-
-
-def _disk(runs: list[Run], results: Path) -> Finding:
-    """Whether the snapshots of all runs fit."""
-    models = (weights.pretrained(run.dataset, run.network).bytes for run in runs)
-    need = sum(SNAPSHOTS_ON_DISK * 2 * size for size in models)
-    place = next(path for path in (results, *results.resolve().parents, ROOT) if path.exists())
-    free = shutil.disk_usage(place).free
-    text = f"{free / 1e9:.1f} GB free in {place}, up to {need / 1e9:.1f} GB needed for snapshots"
-    return Finding("disk", text if free > need else f"{text}: make room, or give another --results", free <= need)

@@ -48,5 +48,5 @@ def _query(what: str, fields: str) -> list[list[str]]:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         said = " ".join((done.stdout + done.stderr).split())
-        raise UserError(f"nvidia-smi fails ({said}): mend the driver, or give CPU=1 (--cpu)")
+        raise UserError(f"nvidia-smi fails ({said}): fix the driver, or give CPU=1 (--cpu)")
     return [line.split(", ", fields.count(",")) for line in done.stdout.splitlines()]

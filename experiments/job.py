@@ -1,28 +1,37 @@
-"""What the driver tells the child process that holds Caffe, and what the child tells back while it works."""
+"""What the driver hands to the child process that holds Caffe, and what the child says while it works."""
 
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from experiments.plan import Run
+from experiments.prototxts import Prototxts
 from experiments.run_folder import RunFolder
+from experiments.runs import Run
 
 STOPPED = 3  # the child's exit status after a stop that was asked for
+INPUTS = {  # what decides a result; run.json has a SHA-256 of each
+    "net": "the net",
+    "rules": "the solver",
+    "files": "a file that the net names",
+    "weights": "the pretrained model",
+    "dataset": "the dataset",
+}
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run and how to do it; all paths absolute."""
+    """One run and all that it needs, fixed when `run` is called, whatever becomes of the files then; absolute paths."""
 
     run: Run
     folder: RunFolder
     data: Path  # holds <dataset>/train_global_lmdb and so on
     weights: Path
+    prototxts: Prototxts
     inputs: dict[str, str]  # SHA-256 of what decides the result
-    command: list[str]  # as typed by the user
-    max_iter: int | None  # None: the solver's
-    evaluate_every: int | None  # None: the solver's test_interval
+    command: str  # as the user typed it, ready to be pasted
+    threads: int | None  # BLAS threads, one setting for the whole run; None leaves them to BLAS
     gpu: int | None = None  # None: on the CPU
 
     def to_json(self) -> str:
@@ -30,12 +39,13 @@ class Job:
 
     @staticmethod
     def from_json(text: str) -> "Job":
-        fields = json.loads(text)
+        fields: dict[str, Any] = json.loads(text)
         return Job(
             run=Run(**fields.pop("run")),
             folder=RunFolder(Path(fields.pop("folder")["path"])),
             data=Path(fields.pop("data")),
             weights=Path(fields.pop("weights")),
+            prototxts=Prototxts(**fields.pop("prototxts")),
             **fields,
         )
 
@@ -47,5 +57,5 @@ class Messages:
         self.pipe = os.fdopen(descriptor, "w", encoding="utf-8")
 
     def send(self, **message: object) -> None:
-        """Tell the driver; BrokenPipeError when it is gone."""
+        """Send one message; BrokenPipeError when the driver is gone."""
         print(json.dumps(message), file=self.pipe, flush=True)

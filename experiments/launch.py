@@ -6,32 +6,22 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from experiments import gpus
+from experiments.failures import last_words
 from experiments.job import STOPPED, Job
-from experiments.last_words import last_words
+from experiments.run_folder import RunFolder, Unreadable
+from experiments.runs import Run
 from paper import ROOT
 
-CHILD_ENVIRONMENT = {
-    "PYTHONPATH": str(ROOT),
-    "GLOG_log_year_in_prefix": "0",  # as in all logs of Caffe until glog 0.5
-    "GLOG_minloglevel": "0",  # caffe.log is whole, whatever the user's shell says
-    **gpus.NUMBERING,
-}
+STOPS = (signal.SIGINT, signal.SIGTERM)
 
 Listener = Callable[[Job, dict[str, Any]], None]
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A place where one run at a time can be: a GPU, or some of the CPU's cores."""
-
-    gpu: int | None
-    threads: int | None  # BLAS threads; None leaves them alone
 
 
 @dataclass
@@ -39,7 +29,6 @@ class Child:
     """A run in progress."""
 
     job: Job
-    slot: Slot
     process: subprocess.Popen
     pipe: int
     log_start: int  # where in caffe.log this process begins
@@ -65,80 +54,98 @@ class Outcome:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def cpu_slots(runs: int) -> list[Slot]:
-    """As many runs side by side as there are cores, the cores shared out evenly."""
-    cores = len(os.sched_getaffinity(0))
-    side_by_side = max(1, min(runs, cores))
-    return [Slot(gpu=None, threads=cores // side_by_side)] * side_by_side
+def environment(gpu: int | None, threads: int | None) -> dict[str, str]:
+    """The variables that a process that runs Caffe gets beside ours; stock Caffe too, where it is compared."""
+    own = {
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "GLOG_log_year_in_prefix": "0",  # as in all logs of Caffe until glog 0.5
+        "GLOG_minloglevel": "0",  # caffe.log is whole, whatever the user's shell says
+        **gpus.NUMBERING,
+    }
+    if gpu is None:
+        own["CUDA_VISIBLE_DEVICES"] = ""  # or Caffe makes a context on GPU 0 all the same
+    if threads:
+        own["OPENBLAS_NUM_THREADS"] = str(threads)
+    return own
 
 
-def gpu_slots(gpus: list[int], per_gpu: int) -> list[Slot]:
-    """`per_gpu` runs on each GPU, the first of each GPU before the second of any."""
-    return [Slot(gpu=gpu, threads=None) for _ in range(per_gpu) for gpu in gpus]
+def launch(jobs: list[Job], slots: list[int | None], outcome: Outcome, listen: Listener) -> None:
+    """Do all jobs, at most one on each slot (the number of a GPU; None: the CPU); `listen` hears every message.
 
-
-def environment(slot: Slot) -> dict[str, str]:
-    """The variables that a process on `slot` runs with; stock Caffe too, where it is compared."""
-    threads = {"OPENBLAS_NUM_THREADS": str(slot.threads)} if slot.threads else {}
-    return CHILD_ENVIRONMENT | threads
-
-
-def launch(jobs: list[Job], unfit: dict[str, str], slots: list[Slot], listen: Listener) -> Outcome:
-    """Do all jobs, at most one on each slot; `listen` hears every message of every child.
-
-    `unfit` tells of jobs, by their runs' names, why they cannot be done: they count as failed.
     SIGINT and SIGTERM are passed on to the children, which take a snapshot and stop; a second one ends them at once.
-    A child that fails takes no other with it.
+    A child that fails takes no other with it. Where `listen` raises, the children are stopped in the same way first.
     """
-    outcome = Outcome()
-    waiting, free = [job for job in jobs if job.run.name not in unfit], list(slots)
-    for job in jobs:
-        if job.run.name in unfit:
-            _fail(job, unfit[job.run.name], outcome, listen)
+    waiting, free = list(jobs), list(slots)
     children: dict[int, Child] = {}
-    selector = selectors.DefaultSelector()
-    with _passing_signals_on(children, waiting) as stop_asked:
-        while waiting or children:
-            while waiting and free:
-                child = _start(waiting.pop(0), free.pop(0))
-                children[child.pipe] = child
-                selector.register(child.pipe, selectors.EVENT_READ)
-            for key, _ in selector.select():
-                child = children[key.fd]
-                messages = child.read()
-                for message in messages or ():
-                    listen(child.job, message)
-                if messages is None:
-                    selector.unregister(child.pipe)
-                    del children[key.fd]
-                    free.append(child.slot)
-                    _finish(child, outcome, listen, bool(stop_asked))
-    return outcome
+    signals = 0
+    with _signals() as wakeup, selectors.DefaultSelector() as selector:
+        selector.register(wakeup, selectors.EVENT_READ)
+        try:
+            while waiting or children:
+                while waiting and free:
+                    child = _start(replace(waiting.pop(0), gpu=free.pop(0)))
+                    children[child.pipe] = child
+                    selector.register(child.pipe, selectors.EVENT_READ)
+                for key, _ in selector.select():
+                    if key.fd == wakeup:
+                        for number in os.read(wakeup, 64):
+                            signals += 1
+                            waiting.clear()
+                            _send(children, number if signals == 1 else signal.SIGKILL)
+                        continue
+                    child = children[key.fd]
+                    messages = child.read()
+                    for message in messages or ():
+                        listen(child.job, message)
+                    if messages is None:
+                        selector.unregister(child.pipe)
+                        del children[key.fd]
+                        free.append(child.job.gpu)
+                        _finish(child, outcome, listen, stop_asked=bool(signals))
+        except BaseException:
+            _send(children, signal.SIGTERM)
+            for child in children.values():
+                child.process.wait()
+            raise
 
 
-def _start(job: Job, slot: Slot) -> Child:
+def noted_failure(run: Run, folder: RunFolder, inputs: dict[str, str], reason: str) -> str:
+    """Note in its run.json why a run on these inputs failed, unless the folder holds another's work; the reason."""
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        record = folder.record()
+        if folder.holds_work() and (record is None or record["inputs"] != inputs):
+            return reason
+        if not folder.is_locked():
+            folder.write_record((record or {"run": asdict(run), "inputs": inputs}) | {"failure": reason})
+    except (OSError, Unreadable) as error:  # the disk that the run failed on
+        return f"{reason} (not noted in its run.json: {error})"
+    return reason
+
+
+def _start(job: Job) -> Child:
     job.folder.path.mkdir(parents=True, exist_ok=True)
     reading, writing = os.pipe()
-    with job.folder.log.open("ab") as log:
+    with job.folder.log.open("ab") as log, tempfile.TemporaryFile() as text:
         log_start = log.tell()
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "experiments.finetune",
-                replace(job, gpu=slot.gpu).to_json(),
-                str(writing),
-            ],
-            cwd=ROOT,
-            env=os.environ | environment(slot),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            pass_fds=[writing],
-            start_new_session=True,  # a terminal's Ctrl-C reaches the driver alone, which passes it on once
-        )
+        text.write(job.to_json().encode())
+        text.seek(0)
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # the child's too, until it can hear them
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "experiments.finetuning", str(writing)],
+                cwd=ROOT,
+                env=os.environ | environment(job.gpu, job.threads),
+                stdin=text,
+                stdout=log,
+                stderr=log,
+                pass_fds=[writing],
+                start_new_session=True,  # a terminal's Ctrl-C reaches the driver alone, which passes it on once
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     os.close(writing)
-    return Child(job, slot, process, reading, log_start)
+    return Child(job, process, reading, log_start)
 
 
 def _finish(child: Child, outcome: Outcome, listen: Listener, stop_asked: bool) -> None:
@@ -153,19 +160,9 @@ def _finish(child: Child, outcome: Outcome, listen: Listener, stop_asked: bool) 
         outcome.stopped.append(name)
         listen(job, {"end": "stopped"})
     else:
-        _fail(job, child.error or _reason(child, status), outcome, listen)
-
-
-def _fail(job: Job, reason: str, outcome: Outcome, listen: Listener) -> None:
-    """Note a failure, in the run's folder too."""
-    outcome.failed[job.run.name] = reason
-    try:
-        job.folder.path.mkdir(parents=True, exist_ok=True)
-        if not job.folder.is_locked():  # by another process, whose run it is
-            job.folder.write_record((job.folder.record() or {}) | {"failure": reason})
-    except OSError as error:  # the disk that the run failed on
-        reason = f"{reason} (not noted in its run.json: {error})"
-    listen(job, {"end": "failed", "reason": reason})
+        reason = child.error or _reason(child, status)
+        outcome.failed[name] = noted_failure(job.run, job.folder, job.inputs, reason)
+        listen(job, {"end": "failed", "reason": outcome.failed[name]})
 
 
 def _reason(child: Child, status: int) -> str:
@@ -175,20 +172,23 @@ def _reason(child: Child, status: int) -> str:
         return f"{last_words(file.read().decode('utf-8', errors='replace'), status)} ({path})"
 
 
+def _send(children: dict[int, Child], number: int) -> None:
+    for child in children.values():
+        child.process.send_signal(number)
+
+
 @contextmanager
-def _passing_signals_on(children: dict[int, Child], waiting: list[Job]) -> Iterator[list[int]]:
-    """Within it a SIGINT or SIGTERM starts no more runs and goes on to those in progress; yields those that came."""
-    came: list[int] = []
-
-    def pass_on(number: int, _frame: object) -> None:
-        came.append(number)
-        waiting.clear()
-        for child in children.values():
-            child.process.send_signal(number if len(came) == 1 else signal.SIGKILL)
-
-    earlier = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+def _signals() -> Iterator[int]:
+    """Within it SIGINT and SIGTERM do nothing by themselves: their numbers can be read, a byte each."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    handlers = {number: signal.signal(number, lambda *_: None) for number in STOPS}
+    wakeup = signal.set_wakeup_fd(writing)
     try:
-        yield came
+        yield reading
     finally:
-        for number, handler in earlier.items():
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in handlers.items():
             signal.signal(number, handler)
+        os.close(reading)
+        os.close(writing)

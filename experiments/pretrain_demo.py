@@ -21,8 +21,8 @@ from caffe.proto import caffe_pb2
 from data_prep.demo import draw_dataset
 from data_prep.lmdb_store import Datum, checkpoint
 from data_prep.views import VIEWS as MAKE_VIEW
-from experiments.texts import text
 from paper import NETWORKS, ROOT, stated
+from prototxt.messages import text
 from prototxt.nets import BODIES, NetSpec, data_layer, rates, width
 
 SCENES = 7

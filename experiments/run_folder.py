@@ -1,20 +1,25 @@
-"""What is kept of a run: the files of its folder, their names and formats, and the run's state as they tell it."""
+"""What is kept of a run: the files of its folder, their formats, and the run's state and result as they tell it."""
 
 from user_error import UserError
 
 import csv
-import fcntl
 import io
 import json
-import os
-import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from files import write_atomically
+from files import Held, locked, sha256, write_atomically
+
+SEED = "seed-"  # begins the name of a run's folder
+PATIENCE = 1  # seconds that a start waits for those who look whether somebody is at work
+
+
+class Unreadable(UserError):
+    """A file of a run's folder is not what we wrote: which, and why."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,29 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far a run at work is (progress.json)."""
+
+    iteration: int
+    from_iteration: int  # where this attempt began
+    seconds: float  # of work in this attempt, by a clock that nobody sets
+
+
+@dataclass(frozen=True)
+class Result:
+    """A run that is done: at exactly this iteration, every test photo once."""
+
+    iteration: int
+    predictions: list[Prediction]
+    record: dict[str, Any]  # run.json
+
+
+@dataclass(frozen=True)
 class RunFolder:
-    """The folder <results>/<dataset>/<network>_<view>/seed-<n>; all state of a run is in it."""
+    """The folder <results>/<dataset>/<network>_<view>/seed-<n>; all state of a run is in it.
+
+    Readers write nothing, and raise Unreadable for a file that is not whole.
+    """
 
     path: Path
 
@@ -53,105 +79,205 @@ class RunFolder:
         return self.path / "snapshots"
 
     @property
-    def predictions(self) -> Path:
-        return self.path / "predictions.csv"
-
-    @property
     def done(self) -> Path:
         return self.path / "done"
 
+    def predictions(self, iteration: int) -> Path:
+        """The predictions kept of an iteration that the paper reports at; predictions.csv is the result's."""
+        return self.path / f"predictions_iter_{iteration}.csv"
+
     def record(self) -> dict[str, Any] | None:
         """The contents of run.json, or None before the first start."""
-        path = self.path / "run.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        return _read_json(self.path / "run.json", ("run", "inputs"))
 
     def write_record(self, record: dict[str, Any]) -> None:
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
         write_atomically(self.path / "run.json", text)
 
     def evaluations(self) -> list[Evaluation]:
-        return [Evaluation(*row) for row in _read_csv(self.path / "metrics.csv", Evaluation)]
+        path = self.path / "metrics.csv"
+        return [Evaluation(*row) for row in _read_csv(path, Evaluation)] if path.exists() else []
 
     def write_evaluations(self, evaluations: list[Evaluation]) -> None:
-        _write_csv(self.path / "metrics.csv", Evaluation, evaluations)
+        write_atomically(self.path / "metrics.csv", _csv_text(Evaluation, evaluations))
 
-    def read_predictions(self) -> list[Prediction]:
-        return [Prediction(*row) for row in _read_csv(self.predictions, Prediction)]
+    def write_predictions(self, iteration: int, predictions: list[Prediction]) -> None:
+        write_atomically(self.predictions(iteration), _csv_text(Prediction, predictions))
 
-    def write_predictions(self, predictions: list[Prediction]) -> None:
-        _write_csv(self.predictions, Prediction, predictions)
+    def finish(self, iteration: int) -> None:
+        """Declare the run done at an iteration whose predictions are there.
+
+        The files that a result consists of are named, with their SHA-256, in `done`. It is replaced in one step, so
+        that an earlier result stays until the new one is whole. predictions.csv is a copy, for people and scripts.
+        """
+        kept = {path.name: sha256(path) for path in sorted(self.path.glob("predictions_iter_*.csv"))}
+        content = self.predictions(iteration).read_bytes()
+        write_atomically(self.done, json.dumps({"iteration": iteration, "sha256": kept}) + "\n")
+        write_atomically(self.path / "predictions.csv", content)
 
     def done_at(self) -> int | None:
-        """The iteration at which the run was completed, or None."""
-        return json.loads(self.done.read_text())["iteration"] if self.done.exists() else None
+        """The last iteration at which the run was completed, or None."""
+        done = self._done()
+        return done and done["iteration"]
+
+    def result(self, iteration: int | None = None) -> Result | None:
+        """The result at exactly `iteration`, by default the last one; None where there is none.
+
+        Everybody who needs to know whether a run is done asks here. A run that is being continued keeps its result. A
+        run that went further has one for each iteration whose predictions it kept. Raises Unreadable where a file is
+        not the one that was written, or does not hold each test photo once.
+        """
+        done = self._done()
+        if done is None:
+            return None
+        iteration = done["iteration"] if iteration is None else iteration
+        record = self._record_of_a_result()
+        if "sha256" not in done:  # a result of version 0.1
+            path, digest = self.path / "predictions.csv", None
+            if iteration != done["iteration"]:
+                return None
+        else:
+            path = self.predictions(iteration)
+            digest = done["sha256"].get(path.name)
+            if digest is None:
+                return None
+        return Result(iteration, _checked_predictions(path, digest, record), record)
+
+    def progress(self) -> Progress | None:
+        """How far the run was when its process last said so; None before that."""
+        path = self.path / "progress.json"
+        found = _read_json(path, tuple(Progress.__annotations__))
+        try:
+            return found and Progress(**{name: kind(found[name]) for name, kind in Progress.__annotations__.items()})
+        except (TypeError, ValueError) as error:
+            raise Unreadable(f"{path}: {error}") from None
+
+    def write_progress(self, progress: Progress) -> None:
+        write_atomically(self.path / "progress.json", json.dumps(asdict(progress)) + "\n", durable=False)
+
+    def newest_snapshot(self) -> int:
+        """The iteration of the newest snapshot, sound or not; 0 where there is none."""
+        names = (path.stem.removeprefix("iter_") for path in self.snapshots.glob("iter_*.json"))
+        return max((int(name) for name in names if name.isdecimal()), default=0)
 
     def holds_work(self) -> bool:
-        """Whether there is something to go on from: a result or a snapshot."""
+        """Whether there is something to resume from: a result or a snapshot."""
         return self.done.exists() or any(self.snapshots.glob("iter_*.json"))
 
     def state(self) -> str:
         """What the disk tells of the run: 'done', 'running', 'failed', 'stopped' or 'missing'."""
         if self.is_locked():
             return "running"
-        if self.done.exists():
-            return "done"
         record = self.record()
-        if record is None:
-            return "missing"
-        return "failed" if record.get("failure") else "stopped"
+        if record and record.get("failure"):
+            return "failed"
+        if self.done_at() is not None:
+            return "done"
+        return "missing" if record is None else "stopped"
 
     def is_locked(self) -> bool:
-        """Whether a process is at work in this folder."""
+        """Whether a process is at work in this folder; to look disturbs nobody, and takes no right to write."""
         try:
-            with self.lock(patience=0):
+            with locked(self.path / "lock", shared=True):
                 return False
-        except FileNotFoundError:
-            return False
-        except UserError:
+        except Held:
             return True
+        except OSError:  # no such file, or not ours to read
+            return False
 
     @contextmanager
-    def lock(self, patience: float = 1) -> Iterator[None]:
-        """Hold the folder for this process; it falls free when the process ends, however it ends.
-
-        Raises UserError when another process holds it for longer than `patience` seconds: is_locked holds it too,
-        for an instant.
-        """
-        descriptor = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR, 0o644)
-        deadline = time.monotonic() + patience
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for this process; UserError where another one does."""
         try:
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() >= deadline:
-                        raise UserError(f"{self.path}: another process is at work on this run") from None
-                    time.sleep(0.05)
-            yield
-        finally:
-            os.close(descriptor)
+            with locked(self.path / "lock", patience=PATIENCE):
+                yield
+        except Held:
+            raise UserError(f"{self.path}: another process is at work on this run") from None
+
+    def _record_of_a_result(self) -> dict[str, Any]:
+        record, path = self.record(), self.path / "run.json"
+        try:
+            dataset = record["dataset"]
+            _ = dict(record["inputs"]), list(record["attempts"]), str(dataset["rule"])
+            _ = int(dataset["photos"]["train"]), int(dataset["photos"]["test"])
+        except (KeyError, TypeError, ValueError):
+            raise Unreadable(f"{path}: {'is missing' if record is None else 'lacks what a result needs'}") from None
+        return record
+
+    def _done(self) -> dict[str, Any] | None:
+        done = _read_json(self.done, ("iteration",))
+        if done and not (isinstance(done["iteration"], int) and isinstance(done.get("sha256", {}), dict)):
+            raise Unreadable(f"{self.done}: names no iteration")
+        return done
 
 
 def seed_folders(variant: Path) -> list[RunFolder]:
-    """The runs of one variant, <results>/<dataset>/<network>_<view>, by rising seed."""
-    return [RunFolder(path) for path in sorted(variant.glob("seed-*"), key=lambda path: int(path.name[len("seed-") :]))]
+    """The runs of one variant, <results>/<dataset>/<network>_<view>, by rising seed; see also strangers()."""
+    found = [path for path in variant.glob(f"{SEED}*") if seed_of(path) is not None]
+    return [RunFolder(path) for path in sorted(found, key=seed_of)]
+
+
+def strangers(variant: Path) -> list[Path]:
+    """What lies among the runs of a variant, and is none by its name: a run that somebody moved aside, say."""
+    return sorted(path for path in variant.glob("*") if seed_of(path) is None) if variant.is_dir() else []
+
+
+def seed_of(path: Path) -> int | None:
+    """The seed in the name of a run's folder; None where it has another name."""
+    number = path.name.removeprefix(SEED)
+    canonical = number.isdecimal() and number == str(int(number)) and path.name == SEED + number
+    return int(number) if canonical else None
+
+
+def _checked_predictions(path: Path, digest: str | None, record: dict[str, Any]) -> list[Prediction]:
+    """The predictions of a result; Unreadable unless they are those that were written, each test photo once."""
+    predictions = [Prediction(*row) for row in _read_csv(path, Prediction)]
+    if digest is not None and sha256(path) != digest:
+        raise Unreadable(f"{path}: is not the file that the run wrote (sha256 differs)")
+    photos = record["dataset"]["photos"]["test"]
+    if len(predictions) != photos or not photos:
+        raise Unreadable(f"{path}: holds {len(predictions):,} photos, not the {photos:,} of the test set")
+    for p in predictions:
+        if p.label not in (0, 1) or p.predicted not in (0, 1) or not 0 <= p.p_good <= 1:
+            raise Unreadable(f"{path}: photo {p.photo_id} has the label {p.label}, and p_good {p.p_good}")
+    twice = [photo_id for photo_id, times in Counter(p.photo_id for p in predictions).items() if times > 1]
+    if twice:
+        raise Unreadable(f"{path}: photo {twice[0]} is there more than once")
+    return predictions
+
+
+def _read_json(path: Path, keys: tuple[str, ...]) -> dict[str, Any] | None:
+    """A file that holds an object with those keys; None where there is no file."""
+    try:
+        content = json.loads(path.read_bytes())
+        if not isinstance(content, dict) or any(key not in content for key in keys):
+            raise ValueError(f"lacks {' or '.join(keys)}")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    return content
 
 
 def _read_csv(path: Path, kind: type) -> list[list[Any]]:
-    """The rows of a file whose columns are the fields of the dataclass `kind`, each as its field's type."""
-    if not path.exists():
-        return []
+    """The rows of a file whose first columns are the fields of the dataclass `kind`, each as its field's type."""
     types = list(kind.__annotations__.values())
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.reader(file)
-        next(rows)
-        return [[convert(text) for convert, text in zip(types, row, strict=True)] for row in rows]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = csv.reader(file)
+            header = next(rows, [])
+            if header[: len(types)] != list(kind.__annotations__):
+                raise ValueError(f"its first line does not name {','.join(kind.__annotations__)}")
+            return [[convert(text) for convert, text in zip(types, row[: len(types)], strict=True)] for row in rows]
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from None
+    except (ValueError, csv.Error) as error:
+        raise Unreadable(f"{path}: {error}") from None
 
 
-def _write_csv(path: Path, kind: type, rows: list[Any]) -> None:
+def _csv_text(kind: type, rows: list[Any]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(kind.__annotations__)
     writer.writerows(astuple(row) for row in rows)
-    write_atomically(path, text.getvalue())
+    return text.getvalue()

@@ -1,9 +1,12 @@
-"""Snapshots of a run: taken whole, kept few, and gone on from as if nothing had happened."""
+"""Snapshots of a run: taken whole, kept few, and resumed from as if nothing had happened."""
 
 from user_error import UserError
 
 import json
-from dataclasses import asdict, dataclass
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import caffe
@@ -12,12 +15,12 @@ from google.protobuf.message import DecodeError
 
 from files import sha256, sync, write_atomically
 
-RANDOM_LAYERS = ("Data", "Dropout")  # the layers whose place or random stream a snapshot does not keep
+MARKER = re.compile(r"iter_(\d+)\.json")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Caffe's two files of one iteration, and what the driver needs to go on from there."""
+    """Caffe's two files of one iteration, and what the driver needs to resume from them."""
 
     iteration: int
     seconds: float  # of work on the run up to here
@@ -25,71 +28,106 @@ class Snapshot:
     sha256: dict[str, str]  # of the files, by name
 
 
-def prefix(variant: str) -> str:
-    """The snapshot prefix in the run's solver, relative to the run's folder: a run may be moved."""
-    return f"snapshots/{variant.replace('/', '_')}"
-
-
-def take(solver: caffe.SGDSolver, folder: Path, prefix: str, seconds: float, losses: list[float]) -> Snapshot:
-    """Write the solver's state; it counts once its .json is there, which is written last."""
+def take(solver: caffe.SGDSolver, prefix: Path, seconds: float, losses: list[float]) -> Snapshot:
+    """Write the solver's state to <prefix>_iter_<n>; it counts once its marker is there, which is written last."""
+    folder, iteration = prefix.parent, solver.iter
     folder.mkdir(exist_ok=True)
+    marker = _marker(folder, iteration)
+    marker.unlink(missing_ok=True)  # of an earlier one that is no longer sound
     solver.snapshot()
-    stem = folder.parent / f"{prefix}_iter_{solver.iter}"
     files = {
-        stem.with_name(stem.name + ".caffemodel"): caffe_pb2.NetParameter,
-        stem.with_name(stem.name + ".solverstate"): caffe_pb2.SolverState,
+        _file(prefix, iteration, "caffemodel"): caffe_pb2.NetParameter,
+        _file(prefix, iteration, "solverstate"): caffe_pb2.SolverState,
     }
     for file, message in files.items():
         _check_whole(file, message)
         sync(file)
-    snapshot = Snapshot(solver.iter, seconds, losses, {file.name: sha256(file) for file in files})
-    write_atomically(_marker(folder, solver.iter), json.dumps(asdict(snapshot)) + "\n")
+    snapshot = Snapshot(iteration, seconds, losses, {file.name: sha256(file) for file in files})
+    write_atomically(marker, json.dumps(asdict(snapshot)) + "\n")
     return snapshot
 
 
 def newest(folder: Path) -> Snapshot | None:
-    """The newest snapshot whose files are what they were when it was taken."""
-    for snapshot in sorted(_listed(folder), key=lambda s: s.iteration, reverse=True):
+    """The newest snapshot whose files are what they were when it was taken; damaged ones do not count."""
+    for snapshot in sorted(_marked(folder), key=lambda s: s.iteration, reverse=True):
         if all(_is_whole(folder / name, digest) for name, digest in snapshot.sha256.items()):
             return snapshot
     return None
 
 
-def prune(folder: Path, keep: int) -> None:
-    """Remove all but the newest `keep` snapshots, and files that belong to none."""
-    if not folder.exists():
-        return
-    listed = sorted(_listed(folder), key=lambda s: s.iteration)
-    kept = {name for snapshot in listed[-keep:] for name in snapshot.sha256}
-    kept |= {_marker(folder, snapshot.iteration).name for snapshot in listed[-keep:]}
-    for path in folder.iterdir():
-        if path.name not in kept:
+def prune(prefix: Path, keep: int) -> None:
+    """Remove all but the newest `keep` snapshots, and what a killed process left half-written; nothing else."""
+    folder = prefix.parent
+    kept = {snapshot.iteration for snapshot in sorted(_marked(folder), key=lambda s: s.iteration)[-keep:]}
+    ours = re.compile(rf"{re.escape(prefix.name)}_iter_(\d+)\.(caffemodel|solverstate)")
+    for path in folder.glob("*iter_*"):
+        name = MARKER.fullmatch(path.name) or ours.fullmatch(path.name)
+        if name and int(name[1]) not in kept and not path.is_dir():
             path.unlink()
 
 
-def go_on(solver: caffe.SGDSolver, snapshot: Snapshot, prefix: str, iter_size: int) -> None:
+def resume(
+    solver: caffe.SGDSolver, snapshot: Snapshot, prefix: Path, iter_size: int, check: Callable[[], None]
+) -> None:
     """Bring a new solver to where the snapshot was taken, its data and its random stream included.
 
-    Caffe restores weights, momentum and iteration, but the Data layer would start at record 0 and the random stream
-    anew (solver.cpp, Restore). Both are run forward by the layers that use them, and by nothing else.
+    Caffe restores weights, momentum and iteration, but its data layers would start at record 0 and the random stream
+    at its seed (solver.cpp, Restore). Both are run forward by the layers that use them, and by nothing else; `check` is
+    called before each of their batches, and may raise to end it.
     """
+    net = solver.net
+    replayed = [i for i, layer in enumerate(net.layers) if _has_place(net, i, layer.type)]
     for _ in range(snapshot.iteration * iter_size):
-        for name, layer in zip(solver.net._layer_names, solver.net.layers, strict=True):
-            if layer.type in RANDOM_LAYERS:
-                solver.net.forward(start=name, end=name)
-    solver.restore(f"{prefix}_iter_{snapshot.iteration}.solverstate")
+        check()
+        for i in replayed:
+            net._forward(i, i)
+    _restore(solver, _file(prefix, snapshot.iteration, "solverstate"))
+
+
+def _has_place(net: caffe.Net, index: int, kind: str) -> bool:
+    """Whether a layer's next output depends on how often it ran: it reads records, or draws random numbers."""
+    return kind == "Dropout" or not len(net._bottom_ids(index))
+
+
+def _restore(solver: caffe.SGDSolver, state: Path) -> None:
+    """Restore from a .solverstate, which names its .caffemodel by a path: that of the folder before it was moved."""
+    param = caffe_pb2.SolverState.FromString(state.read_bytes())
+    model = state.with_suffix(".caffemodel")
+    if Path(param.learned_net) == model:
+        solver.restore(str(state))
+        return
+    param.learned_net = str(model)
+    moved = state.with_name(f".{state.name}.{os.getpid()}.partial")
+    try:
+        moved.write_bytes(param.SerializeToString())
+        solver.restore(str(moved))
+    finally:
+        moved.unlink(missing_ok=True)
 
 
 def _marker(folder: Path, iteration: int) -> Path:
     return folder / f"iter_{iteration}.json"
 
 
-def _listed(folder: Path) -> list[Snapshot]:
-    return [Snapshot(**json.loads(path.read_text())) for path in folder.glob("iter_*.json")]
+def _file(prefix: Path, iteration: int, suffix: str) -> Path:
+    return prefix.with_name(f"{prefix.name}_iter_{iteration}.{suffix}")
+
+
+def _marked(folder: Path) -> Iterator[Snapshot]:
+    """The snapshots whose markers can be read."""
+    names = [field.name for field in fields(Snapshot)]
+    for path in folder.glob("iter_*.json"):
+        try:
+            content = json.loads(path.read_bytes())
+            snapshot = Snapshot(**{name: content[name] for name in names})
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if MARKER.fullmatch(path.name) and path == _marker(folder, snapshot.iteration) and snapshot.sha256:
+            yield snapshot
 
 
 def _is_whole(path: Path, digest: str) -> bool:
-    return path.exists() and sha256(path) == digest
+    return path.is_file() and sha256(path) == digest
 
 
 def _check_whole(file: Path, message: type) -> None:
@@ -97,5 +135,4 @@ def _check_whole(file: Path, message: type) -> None:
     try:
         message.FromString(file.read_bytes())
     except DecodeError:
-        text = f"{file} was not written whole: make room on the disk, the run goes on from the snapshot before"
-        raise UserError(text) from None
+        raise UserError(f"{file} was not written whole: make room on the disk") from None

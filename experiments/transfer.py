@@ -1,4 +1,4 @@
-"""Which layers start from the pretrained weights, and which anew."""
+"""Which layers start from the pretrained weights, and which from their fillers."""
 
 from user_error import UserError
 
@@ -28,14 +28,21 @@ def examine(net: caffe.Net, weights: Path) -> Transfer:
     """
     source = _shapes(weights)
     for name in net.params:
-        if name not in source:
+        theirs = source.get(name)
+        if theirs is None:
             continue
-        for i, blob in enumerate(net.params[name]):
-            shape = tuple(blob.shape)
-            if i >= len(source[name]) or _significant(source[name][i]) != _significant(shape):
+        ours = [tuple(blob.shape) for blob in net.params[name]]
+        if len(ours) != len(theirs):
+            blobs = "`bias_term: false` in the net" if len(ours) < len(theirs) else "a bias in the net"
+            raise UserError(
+                f"layer {name}: {blobs}, where {weights} holds {len(theirs)} blobs of it: a layer of another shape"
+                " needs another name"
+            )
+        for shape, theirs_shape in zip(ours, theirs, strict=True):
+            if _significant(shape) != _significant(theirs_shape):
                 raise UserError(
-                    f"layer {name}: blob {i} is {shape} in the net and {source[name][i : i + 1]} in {weights};"
-                    " a layer of another shape needs another name"
+                    f"layer {name}: {_shown(shape)} in the net, {_shown(theirs_shape)} in {weights}: a layer of another"
+                    " shape needs another name"
                 )
     return Transfer(
         copied=[name for name in net.params if name in source],
@@ -45,9 +52,10 @@ def examine(net: caffe.Net, weights: Path) -> Transfer:
 
 
 def check(transfer: Transfer) -> None:
-    """Raise UserError unless the last layer, and nothing else, starts anew (III-B.2)."""
+    """Raise UserError unless the last layer, and nothing else, starts from its filler (III-B.2)."""
     if transfer.new != [LAST_LAYER]:
-        raise UserError(f"the layers {transfer.new} would start anew, not {LAST_LAYER} alone: wrong pretrained model?")
+        new = ", ".join(transfer.new) or "no layer"
+        raise UserError(f"{new} would start from fillers, not {LAST_LAYER} alone: is it the right pretrained model?")
 
 
 def _shapes(weights: Path) -> dict[str, list[tuple[int, ...]]]:
@@ -62,6 +70,10 @@ def _shape(blob: caffe_pb2.BlobProto) -> tuple[int, ...]:
     if blob.HasField("shape"):
         return tuple(blob.shape.dim)
     return (blob.num, blob.channels, blob.height, blob.width)
+
+
+def _shown(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
 
 
 def _significant(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -31,19 +31,29 @@ class Model:
 
 def registry() -> dict[str, Model]:
     """All registered models by name."""
-    entries = tomllib.loads((MODELS / "registry.toml").read_text(encoding="utf-8"))
-    return {name: Model(name=name, **fields) for name, fields in entries.items()}
+    path = MODELS / "registry.toml"
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+        return {name: Model(name=name, **fields) for name, fields in entries.items()}
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path} cannot be read ({error}): `git checkout {path.relative_to(ROOT)}`") from None
 
 
 def pretrained(dataset: str, network: str) -> Model:
     """The model that `network` starts from on `dataset`."""
-    return registry()[f"demo-{network}" if dataset == "demo" else network]
+    name = f"demo-{network}" if dataset == "demo" else network
+    try:
+        return registry()[name]
+    except KeyError:
+        path = MODELS / "registry.toml"
+        raise UserError(f"{path} has no entry [{name}]: `git checkout {path.relative_to(ROOT)}`") from None
 
 
 def check(model: Model) -> Path:
     """The path of a model's file; UserError unless it is there and is byte for byte the registered one."""
     if not model.path.exists():
-        raise UserError(f"{model.path} is missing: type `make models`, or put the file there by hand ({model.url})")
+        by_hand = f", or put the file there by hand ({model.url})" if model.url else ""
+        raise UserError(f"{model.path} is missing: type `{_origin(model)}`{by_hand}")
     size = model.path.stat().st_size
     if size != model.bytes:
         raise UserError(f"{model.path} has {size:,} bytes, not {model.bytes:,}: {_renew(model)}")
@@ -58,9 +68,15 @@ def fetch(model: Model) -> Path:
         try:
             pooch.retrieve(model.url, f"sha256:{model.sha256}", model.file, MODELS, progressbar=False)
         except (OSError, ValueError) as error:
-            raise UserError(f"{model.url} could not be had ({error}); put the file at {model.path} by hand") from None
+            raise UserError(
+                f"{model.url} could not be fetched ({error}); put the file at {model.path} by hand"
+            ) from None
     return check(model)
 
 
 def _renew(model: Model) -> str:
-    return f"remove it and type `{'make models' if model.url else 'git checkout models'}`"
+    return f"remove it and type `{_origin(model)}`"
+
+
+def _origin(model: Model) -> str:
+    return "make models" if model.url else "git checkout models"

@@ -49,6 +49,11 @@ def read(path: Path, message: AnyMessage) -> AnyMessage:
         raise UserError(f"{path}:{error}") from None
 
 
+def parse(content: str, message: AnyMessage) -> AnyMessage:
+    """Fill `message` from text of our own."""
+    return text_format.Parse(content, message)
+
+
 def text(message: Message) -> str:
     """A message in the text format, its fields in the order of caffe.proto, without comments."""
     return text_format.MessageToString(message, as_utf8=True)

@@ -2,8 +2,8 @@
 
 The two bodies keep the layer names of the published models (Caffe's bvlc_alexnet, the 16-layer model of the VGG
 group), so that Caffe copies the pretrained weights by name; only the last layer has a new name and starts from
-its filler. Figure 2 puts normalisation before pooling: bvlc_alexnet does, CaffeNet does not. Everything that the paper states
-about rates, batches and crops comes from paper.toml.
+its filler. Figure 2 puts normalisation before pooling: bvlc_alexnet does, CaffeNet does not. Everything that the paper
+states about rates, batches and crops comes from paper.toml.
 """
 
 from collections.abc import Callable

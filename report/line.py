@@ -25,7 +25,7 @@ class Line:
     bad_as_good: float | None = None
     bad_as_bad: float | None = None
     ours_sufficient: float | None = None  # at the iteration that IV-D calls sufficient
-    iterations: int | None = None  # the least of all seeds
+    iterations: int | None = None  # at which the accuracy was measured
     minutes: float | None = None
     seeds: int = 0
     status: str = ""

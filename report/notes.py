@@ -4,62 +4,59 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from experiments.run_folder import seed_folders
 from paper import Table, stated, statements
 from report.line import DASH, Line
+from report.results import found
 
 Record = dict[str, Any]
 
 
 def notes(table: Table, lines: list[Line], results: Path) -> list[str]:
     """The notes that apply to the lines of a table, made from the runs below `results`."""
-    records = _records(table, results)
-    found = [
+    there = [(row, found(table, row, results)) for row in table.rows if row.network]
+    seeds = [(f"{row.label}, seed {each.seed}", each) for row, f in there for group in f.groups for each in group]
+    records = [each.record for _, each in seeds]
+    texts = [
         f"{DASH}: there is no such number. Majority: always saying the more frequent label."
         " Interval: Wilson's, of ours, from the n test photos."
     ]
     if table.source is None:
         text = "Drawn photos, drawn votes and narrow networks: these numbers say nothing of AVA or CUHKPQ."
-        found.insert(0, text)
+        texts.insert(0, text)
+    texts += [f"Unreadable: {line}" for _, f in there for line in f.unreadable]
     if any(line.seeds > 1 for line in lines):
-        found.append("Several seeds: mean ± standard deviation; the interval is that of the mean.")
-    found += _of_the_records(records)
+        texts.append("Several seeds: mean ± standard deviation; the interval is that of the mean.")
+    for name, each in seeds:
+        texts += _of_a_run(name, each.record)
+    if any(len(f.groups) > 1 for _, f in there):
+        texts.append("Runs of other nets, solvers, photos or lengths are not averaged: each kind has its own row.")
+    if len({record["inputs"].get("dataset") for record in records}) > 1:
+        texts.append("The runs are not all on the same preparation of the dataset; run.json has its lists' sha256.")
+    texts += [f"Photos: {rule}." for rule in dict.fromkeys(record["dataset"]["rule"] for record in records)]
     if table.source is not None:
-        found += [*_sizes(table, records), *_sufficient(lines), *_assumptions(table)]
-    return found
+        texts += [*_sizes(table, records), *_sufficient(lines), *_assumptions(table)]
+    return texts
 
 
-def _records(table: Table, results: Path) -> list[tuple[str, Record]]:
-    """The label of its row and the record of each completed run."""
-    variants = [(row.label, results / table.dataset / f"{row.network}_{row.view}") for row in table.rows if row.network]
-    return [
-        (label, folder.record())
-        for label, variant in variants
-        for folder in seed_folders(variant)
-        if folder.state() == "done"
-    ]
+def _of_a_run(name: str, record: Record) -> Iterator[str]:
+    """What sets a run apart from the generated one, or one attempt at it from another."""
+    edited = [file for file, is_edited in record.get("edited", {}).items() if is_edited]
+    if edited:
+        files = " and ".join(f"{file}.prototxt".replace("solver.prototxt", "the solver") for file in edited)
+        yield f"{name}: {files} edited by hand; edits.diff in the run folder says how."
+    yield from (f"{name}: {mark}." for mark in record.get("marks", ()))
+    places = {
+        str((attempt.get("gpu"), attempt.get("caffe"), attempt.get("machine", {}).get("cpu")))
+        for attempt in record.get("attempts", ())
+    }
+    if len(places) > 1:
+        yield f"{name}: resumed under another Caffe, GPU or CPU; run.json has them."
 
 
-def _of_the_records(records: list[tuple[str, Record]]) -> Iterator[str]:
-    """What sets runs apart from the generated ones, or from each other."""
-    for label, record in records:
-        edited = [name for name, is_edited in record["edited"].items() if is_edited]
-        if edited:
-            files = " and ".join(f"{name}.prototxt".replace("solver.prototxt", "the solver") for name in edited)
-            yield f"{label}, seed {record['run']['seed']}: {files} edited by hand; the run folder keeps what ran."
-        places = {str((attempt["gpu"], attempt["caffe"], attempt["machine"]["cpu"])) for attempt in record["attempts"]}
-        if len(places) > 1:
-            yield f"{label}, seed {record['run']['seed']}: went on under another Caffe, GPU or CPU; run.json has them."
-    if len({record["inputs"]["dataset"] for _, record in records}) > 1:
-        yield "The runs are not all on the same preparation of the dataset; run.json has its lists' sha256."
-    for rule in dict.fromkeys(record["dataset"]["rule"] for _, record in records):
-        yield f"Photos: {rule}."
-
-
-def _sizes(table: Table, records: list[tuple[str, Record]]) -> Iterator[str]:
+def _sizes(table: Table, records: list[Record]) -> Iterator[str]:
     paper = tuple(stated(f"partitions.{table.dataset}.{split}") for split in ("train", "test"))
     for ours in dict.fromkeys(
-        (record["dataset"]["photos"]["train"], record["dataset"]["photos"]["test"]) for _, record in records
+        (record["dataset"]["photos"]["train"], record["dataset"]["photos"]["test"]) for record in records
     ):
         if ours != paper:
             yield f"The paper names {paper[0]:,} + {paper[1]:,} photos; here there are {ours[0]:,} + {ours[1]:,}."

@@ -19,12 +19,12 @@ class Scores:
     interval: tuple[float, float]  # Wilson's, at the confidence of paper.toml
     majority: float  # accuracy of always saying the more frequent label
     balanced_accuracy: float
-    auc: float
+    auc: float | None  # None where all photos have one label
     confusion: list[list[int]]  # rows: label bad, good; columns: predicted bad, good
 
 
 def scores(predictions: list[Prediction]) -> Scores:
-    """The scores of one or more predictions with both labels among them."""
+    """The scores of one or more predictions."""
     labels = np.array([p.label for p in predictions])
     predicted = np.array([p.predicted for p in predictions])
     correct = int(np.sum(labels == predicted))
@@ -34,7 +34,7 @@ def scores(predictions: list[Prediction]) -> Scores:
         interval=interval(correct, len(labels)),
         majority=max(np.mean(labels), 1 - np.mean(labels)),
         balanced_accuracy=balanced_accuracy_score(labels, predicted),
-        auc=roc_auc_score(labels, [p.p_good for p in predictions]),
+        auc=roc_auc_score(labels, [p.p_good for p in predictions]) if len(set(labels)) > 1 else None,
         confusion=confusion_matrix(labels, predicted, labels=[0, 1]).tolist(),
     )
 

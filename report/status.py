@@ -1,67 +1,65 @@
 """All runs of all tables, and how far each is."""
 
-import re
-from datetime import datetime
 from pathlib import Path
 
 from tabulate import tabulate
 
-from experiments.plan import Run, max_iter, runs
-from experiments.run_folder import RunFolder, seed_folders
-from paper import tables
-
-ITERATION = re.compile(r"\] Iteration (\d+)[ ,]")  # Caffe's display line in caffe.log
+from experiments.run_folder import RunFolder, Unreadable, seed_folders, seed_of, strangers
+from experiments.runs import Run, runs
+from paper import Table, stated, tables
+from report.results import wanted_iteration
 
 
 def status(results: Path) -> str:
-    """One line a run: those of the tables, seed 1, and whatever other seeds are there."""
+    """One line a run: those of the tables, seed 1, and whatever else is there."""
     rows = []
     for table in tables().values():
-        for run in runs(table.dataset):
-            for each in _with_other_seeds(run, results):
-                rows.append([table.name, each.name, *_state(each, results)])
+        for run in runs(table.dataset, seeds=[stated("finetuning.seed")]):
+            variant = results / run.variant
+            seeds = {run.seed, *(seed_of(folder.path) for folder in seed_folders(variant))}
+            for seed in sorted(seeds):
+                each = Run(run.dataset, run.network, run.view, seed)
+                rows.append([table.name, each.name, *_state(table, each.folder(results))])
+            rows += [
+                [table.name, f"{run.variant}/{path.name}", "ignored", "", "its name is not seed-<number>"]
+                for path in strangers(variant)
+            ]
     return tabulate(rows, ["table", "run", "state", "iteration", ""], "simple")
 
 
-def _with_other_seeds(run: Run, results: Path) -> list[Run]:
-    there = seed_folders(results / run.variant)
-    seeds = {run.seed} | {int(folder.path.name.removeprefix("seed-")) for folder in there}
-    return [Run(run.dataset, run.network, run.view, seed) for seed in sorted(seeds)]
-
-
-def _state(run: Run, results: Path) -> list[str]:
+def _state(table: Table, folder: RunFolder) -> list[str]:
     """State, iteration of how many, and why or what next."""
-    folder = run.folder(results)
+    try:
+        return _readable_state(table, folder)
+    except Unreadable as error:
+        return ["unreadable", "", str(error)]
+
+
+def _readable_state(table: Table, folder: RunFolder) -> list[str]:
     state = folder.state()
     if state == "missing":
         return [state, "", ""]
     record = folder.record() or {}
-    total = record.get("max_iter") or max_iter(run)
-    iteration = folder.done_at() if state == "done" else _last_iteration(folder)
-    note = record.get("failure", "") if state == "failed" else ""
-    if state == "stopped":
-        note = "the command `run` goes on from its last snapshot"
-    if state == "running":
-        note = _time_left(folder, iteration, total)
+    total = record.get("max_iter") or wanted_iteration(table)
     if state == "done":
-        note = f"accuracy {folder.evaluations()[-1].test_accuracy:.2%}"
-    return [state, f"{iteration:,} of {total:,}", note]
+        result = folder.result()
+        right = sum(p.label == p.predicted for p in result.predictions)
+        return [state, f"{result.iteration:,} of {total:,}", f"accuracy {right / len(result.predictions):.2%}"]
+    progress = folder.progress()
+    iteration = max(progress.iteration if progress else 0, folder.newest_snapshot())
+    notes = {
+        "failed": record.get("failure", ""),
+        "stopped": "the command `run` resumes it from its last snapshot",
+        "running": _time_left(folder, total),
+    }
+    return [state, f"{iteration:,} of {total:,}", notes[state]]
 
 
-def _time_left(folder: RunFolder, iteration: int, total: int) -> str:
-    """Worked out from the pace of the present attempt: caffe.log was last written to at `iteration`."""
-    attempts = (folder.record() or {}).get("attempts")
-    if not attempts or iteration <= attempts[-1]["from_iteration"]:
+def _time_left(folder: RunFolder, total: int) -> str:
+    """Worked out from the pace of the present attempt."""
+    progress = folder.progress()
+    if progress is None or progress.iteration <= progress.from_iteration:
         return "starting"
-    begun = datetime.fromisoformat(attempts[-1]["started"]).timestamp()
-    pace = (folder.log.stat().st_mtime - begun) / (iteration - attempts[-1]["from_iteration"])
-    minutes, seconds = divmod(round(pace * (total - iteration)), 60)
+    pace = progress.seconds / (progress.iteration - progress.from_iteration)
+    minutes, seconds = divmod(round(pace * (total - progress.iteration)), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02} left"
-
-
-def _last_iteration(folder: RunFolder) -> int:
-    """The last iteration that caffe.log tells of; Caffe writes one line every `display` iterations."""
-    if not folder.log.exists():
-        return 0
-    found = ITERATION.findall(folder.log.read_text(encoding="utf-8", errors="replace"))
-    return int(found[-1]) if found else 0

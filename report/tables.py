@@ -3,30 +3,37 @@
 import csv
 import io
 import json
+import shutil
 import statistics
+import textwrap
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
 
-from experiments.plan import Run, max_iter
-from experiments.run_folder import RunFolder, seed_folders
+from experiments.run_folder import Unreadable
 from paper import Row, Table, stated
 from report.line import DASH, Line
 from report.notes import notes
+from report.results import SeedResult, found, wanted_iteration
 from report.scores import Scores, interval, scores
 
 FORMATS = ("text", "markdown", "csv", "json")
+COLUMNS = ("", "paper", "ours", "diff.", "95 % interval", "n", "majority", "balanced", "AUC", "seeds", "time", "status")
 
 
 def lines(table: Table, results: Path) -> list[Line]:
     """The lines of a table from the runs below `results`, of all seeds found there."""
-    return [_line(table, row, results) for row in table.rows]
+    return [line for row in table.rows for line in _lines(table, row, results)]
 
 
-def render(table: Table, results: Path, form: str) -> str:
-    """The table in one of FORMATS, without a final newline; as text and markdown with the notes that apply."""
+def render(table: Table, results: Path, form: str, width: int | None = None) -> str:
+    """The table in one of FORMATS, without a final newline; as text and markdown with the notes that apply.
+
+    Text is folded to `width` columns, by default the terminal's; what does not fit stands in a second block.
+    """
     table_lines = lines(table, results)
     if form == "json":
         return json.dumps([asdict(line) for line in table_lines], indent=2, ensure_ascii=False)
@@ -36,31 +43,34 @@ def render(table: Table, results: Path, form: str) -> str:
         writer.writeheader()
         writer.writerows(asdict(line) for line in table_lines)
         return text.getvalue().rstrip("\n")
-    style = "pipe" if form == "markdown" else "simple"
-    columns = ["", "paper", "ours", "diff.", "95 % interval", "n", "majority", "balanced", "AUC", "seeds", "time"]
-    columns += ["status"]
-    align = ["left"] + ["right"] * (len(columns) - 2) + ["left"]
-    body = tabulate([_cells(line) for line in table_lines], columns, style, colalign=align, disable_numparse=True)
     title = table.title if table.source is None else f"Table {table.name}. {table.title}"
-    below = "\n".join(f"- {note}" for note in notes(table, table_lines, results))
-    return f"{title}\n\n{body}\n\n{below}"
+    cells = [_cells(line) for line in table_lines]
+    below = [f"- {note}" for note in notes(table, table_lines, results)]
+    if form == "markdown":
+        return "\n\n".join([title, _block(cells, range(len(COLUMNS)), "pipe"), "\n".join(below)])
+    width = width or shutil.get_terminal_size((160, 24)).columns
+    folded = [textwrap.fill(note, width, subsequent_indent="  ", break_on_hyphens=False) for note in below]
+    return "\n\n".join([title, *_blocks(cells, width), "\n".join(folded)])
 
 
-def _line(table: Table, row: Row, results: Path) -> Line:
+def _lines(table: Table, row: Row, results: Path) -> Iterator[Line]:
     if row.network is None:
-        return Line(row.label, row.accuracy, status="cited in the paper")
-    folders = seed_folders(results / table.dataset / f"{row.network}_{row.view}")
-    done = [folder for folder in folders if folder.state() == "done"]
-    if not done:
-        states = {folder.state() for folder in folders} or {"missing"}
-        return Line(row.label, row.accuracy, status=", ".join(sorted(states)))
+        yield Line(row.label, row.accuracy, status="cited in the paper")
+        return
+    there = found(table, row, results)
+    for number, group in enumerate(there.groups):
+        seeds = f" (seed {', '.join(str(each.seed) for each in group)})" if number else ""
+        yield _line(table, row, row.label + seeds, group)
+    if not there.groups:
+        yield Line(row.label, row.accuracy, status=", ".join(sorted(set(there.states))) or "missing")
 
-    each = [scores(folder.read_predictions()) for folder in done]
-    records = [folder.record() for folder in done]
+
+def _line(table: Table, row: Row, method: str, group: list[SeedResult]) -> Line:
+    each = [scores(seed.result.predictions) for seed in group]
     ours = 100 * statistics.fmean(s.accuracy for s in each)
     low, high = interval(round(ours / 100 * each[0].n), each[0].n)
     return Line(
-        method=row.label,
+        method=method,
         paper=row.accuracy,
         ours=ours,
         sd=100 * statistics.stdev(s.accuracy for s in each) if len(each) > 1 else None,
@@ -70,24 +80,26 @@ def _line(table: Table, row: Row, results: Path) -> Line:
         n=each[0].n,
         majority=100 * each[0].majority,
         balanced=100 * statistics.fmean(s.balanced_accuracy for s in each),
-        auc=statistics.fmean(s.auc for s in each),
+        auc=None if each[0].auc is None else statistics.fmean(s.auc for s in each),
         **_confusion(each),
-        ours_sufficient=_at_sufficient_iteration(done),
-        iterations=min(folder.done_at() for folder in done),
-        minutes=statistics.fmean(record["seconds"] for record in records) / 60,
-        seeds=len(done),
-        status=_status(table, row, done, records),
+        ours_sufficient=_at_sufficient_iteration(group),
+        iterations=group[0].result.iteration,
+        minutes=_minutes(group),
+        seeds=len(group),
+        status=_status(table, group),
     )
 
 
-def _status(table: Table, row: Row, done: list[RunFolder], records: list[dict]) -> str:
-    """'done', or what sets the line apart from the generated variant at its full length."""
+def _status(table: Table, group: list[SeedResult]) -> str:
+    """'done', or what sets the line apart from the generated variant at the paper's iteration."""
     marks = []
-    if any(any(record["edited"].values()) for record in records):
+    if any(any(seed.record.get("edited", {}).values()) for seed in group):
         marks.append("edited")
-    wanted = max_iter(Run(table.dataset, row.network, row.view, seed=1))
-    if any(folder.done_at() < wanted for folder in done):
-        marks.append(f"short of {wanted:,} iterations")
+    if any(seed.record.get("marks") for seed in group):
+        marks.append("see notes")
+    wanted, iteration = wanted_iteration(table), group[0].result.iteration
+    if iteration != wanted:
+        marks.append(f"at iteration {iteration:,}, not {wanted:,}")
     return ", ".join(marks) or "done"
 
 
@@ -97,11 +109,46 @@ def _confusion(each: list[Scores]) -> dict[str, float]:
     return {f"{names[i]}_as_{names[j]}": float(mean[i, j]) for i in (1, 0) for j in (1, 0)}
 
 
-def _at_sufficient_iteration(done: list[RunFolder]) -> float | None:
+def _at_sufficient_iteration(group: list[SeedResult]) -> float | None:
     """The mean accuracy at iteration 5,000, in percent; None unless all runs were evaluated there."""
-    wanted = stated("finetuning.sufficient_iter")
-    found = [e.test_accuracy for folder in done for e in folder.evaluations() if e.iteration == wanted]
-    return 100 * statistics.fmean(found) if len(found) == len(done) else None
+    wanted, found = stated("finetuning.sufficient_iter"), []
+    for seed in group:
+        try:
+            kept = seed.folder.result(wanted)
+            found += [scores(kept.predictions).accuracy] if kept else []
+        except Unreadable:
+            return None
+    return 100 * statistics.fmean(found) if len(found) == len(group) else None
+
+
+def _minutes(group: list[SeedResult]) -> float | None:
+    """The mean minutes of work up to the result; None where a run does not say."""
+    seconds = []
+    for seed in group:
+        try:
+            rows = seed.folder.evaluations()
+        except Unreadable:
+            rows = []
+        seconds += [row.seconds for row in rows if row.iteration == seed.result.iteration]
+    return statistics.fmean(seconds) / 60 if len(seconds) == len(group) else None
+
+
+def _blocks(cells: list[list[str]], width: int) -> Iterator[str]:
+    """The table in as many blocks of columns as `width` asks for; each begins with the rows' labels."""
+    columns = list(range(1, len(COLUMNS)))
+    while columns:
+        taken = len(columns)
+        while taken > 1 and len(_block(cells, [0, *columns[:taken]], "simple").partition("\n")[0]) > width:
+            taken -= 1
+        yield _block(cells, [0, *columns[:taken]], "simple")
+        columns = columns[taken:]
+
+
+def _block(cells: list[list[str]], columns, style: str) -> str:
+    align = ["left" if column in (0, len(COLUMNS) - 1) else "right" for column in columns]
+    header = [COLUMNS[column] for column in columns]
+    body = [[row[column] for column in columns] for row in cells]
+    return tabulate(body, header, style, colalign=align, disable_numparse=True)
 
 
 def _cells(line: Line) -> list[str]:

@@ -2,11 +2,15 @@
 
 from user_error import UserError
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from caffe_build.variant import architecture_for
 from experiments import doctor, gpus
-from experiments.launch import cpu_slots, gpu_slots
+from experiments.planning import Options, default_threads, slots
+from experiments.runs import Run, runs
 
 SCRIPT = """#!/bin/sh
 case "$*" in
@@ -42,7 +46,7 @@ def test_gpus_are_numbered_as_cuda_visible_devices_says(nvidia_smi, monkeypatch,
 
 
 def problems(tmp_path, wanted_gpus) -> list[str]:
-    found = doctor.examine([], tmp_path, tmp_path, wanted_gpus)
+    found = doctor.examine([], Options(tmp_path, tmp_path, wanted_gpus, command=""))
     return [finding.text for finding in found if finding.problem and finding.subject == "GPU"]
 
 
@@ -63,7 +67,7 @@ def test_a_card_that_this_caffe_has_no_code_for_is_found_before_the_run(nvidia_s
     assert problems(tmp_path, [0]) == []
     (problem,) = problems(tmp_path, [0, 1])
     assert problem.startswith("1: this Caffe has code for sm 90, the card has 8.9: type")
-    assert '`make setup GPU=1 CUDA_ARCH="90 89"`' in problem
+    assert '`make setup CUDA=1 CUDA_ARCH="90 89"`' in problem
 
 
 @pytest.mark.parametrize(
@@ -85,20 +89,43 @@ def test_a_card_runs_the_code_of_its_generation_and_the_newest_ptx(card, built, 
 def test_a_driver_that_is_too_old_for_cuda_is_found_before_the_run(nvidia_smi, tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "describe", lambda _: {"variant": "gpu", "cuda": "13.0", "architectures": "90"})
     nvidia_smi.write_text(SCRIPT.replace("580.65.06", "570.86.15"))
-    assert problems(tmp_path, [0]) == ["0: CUDA 13.0 needs a driver 580 or newer: renew it, or give CPU=1 (--cpu)"]
+    assert problems(tmp_path, [0]) == ["0: CUDA 13.0 needs a driver 580 or newer: install one, or give CPU=1 (--cpu)"]
 
 
 def test_a_driver_that_fails_is_told_in_one_line(nvidia_smi):
     nvidia_smi.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed:'; echo 'no driver'; exit 9\n")
-    with pytest.raises(UserError, match=r"nvidia-smi fails \(NVIDIA-SMI has failed: no driver\): mend the driver"):
+    with pytest.raises(UserError, match=r"nvidia-smi fails \(NVIDIA-SMI has failed: no driver\): fix the driver"):
         gpus.listed()
 
 
+def jobs(number: int, threads: int | None) -> list[SimpleNamespace]:
+    return [SimpleNamespace(threads=threads)] * number
+
+
+def options(**given) -> Options:
+    return Options(**{"data": Path(), "results": Path(), "gpus": None, "command": ""} | given)
+
+
 def test_runs_side_by_side_fill_each_gpu_once_before_any_twice():
-    assert [slot.gpu for slot in gpu_slots([0, 1], per_gpu=2)] == [0, 1, 0, 1]
+    assert slots(jobs(4, None), options(gpus=[0, 1], per_gpu=2)) == [0, 1, 0, 1]
 
 
-def test_runs_side_by_side_share_the_cores(monkeypatch):
+@pytest.mark.parametrize(("asked", "threads", "side_by_side"), [(3, 2, 3), (1, 8, 1), (100, 1, 8)])
+def test_runs_side_by_side_share_the_cores(monkeypatch, asked, threads, side_by_side):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
-    assert [slot.threads for slot in cpu_slots(3)] == [2, 2, 2]
-    assert [slot.threads for slot in cpu_slots(100)] == [1] * 8
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    wanted = runs("ava-large", ["alexnet"], ["global"], range(1, asked + 1))
+    assert default_threads(wanted, options()) == threads
+    assert slots(jobs(asked, threads), options()) == [None] * side_by_side
+
+
+def test_threads_are_the_options_then_the_environments_then_ours(monkeypatch):
+    full, demo = Run("ava-large", "vgg16", "local", 1), Run("demo", "vgg16", "local", 1)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    assert default_threads([full], options()) == 8
+    assert default_threads([demo], options()) == 1  # more make the narrow nets no faster
+    assert default_threads([full], options(gpus=[0])) is None
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    assert default_threads([full], options()) == 3
+    assert default_threads([full], options(threads=5)) == 5

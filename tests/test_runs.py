@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from data_prep.lmdb_store import Datum, checkpoint
-from experiments.launch import cpu_slots, environment
+from experiments.launch import environment
 from paper import ROOT
 
 pytest.importorskip("caffe")
@@ -96,10 +96,12 @@ def start(checkout, *arguments, **options) -> subprocess.Popen:
     )
 
 
-def call(checkout, *arguments) -> tuple[int, str]:
+def call(checkout, *arguments, status=0) -> str:
+    """What a command printed; it has to end with this exit status."""
     process = start(checkout, *arguments)
     output, _ = process.communicate(timeout=120)
-    return process.returncode, output
+    assert process.returncode == status, output
+    return output
 
 
 RUN_ALL = ("run", "--dataset", "demo", "--cpu")
@@ -138,7 +140,7 @@ def rows(path) -> list[dict[str, str]]:
 
 
 def test_predictions_hold_each_test_photo_once_and_give_the_accuracy_of_the_last_iteration(checkout):
-    assert call(checkout, *RUN)[0] == 0
+    call(checkout, *RUN)
     predictions = rows(run_folder(checkout) / "predictions.csv")
     assert [p["photo_id"] for p in predictions] == [f"test{i}" for i in range(TEST)]
     expected = {row["photo_id"]: row["label"] for row in rows(checkout / "data/demo/manifest.csv")}
@@ -166,14 +168,13 @@ def test_accuracy_of_the_predictions_is_that_of_caffe_test_over_a_covering_batch
 def test_what_is_done_is_skipped(checkout):
     call(checkout, *RUN)
     log = (run_folder(checkout) / "caffe.log").read_bytes()
-    status, output = call(checkout, *RUN)
-    assert (status, output) == (0, f"{ALEXNET}/seed-1: done already\n")
+    assert call(checkout, *RUN) == f"{ALEXNET}/seed-1: done already\n"
     assert (run_folder(checkout) / "caffe.log").read_bytes() == log
 
 
-def test_a_done_run_goes_further_when_asked_for_more_iterations(checkout):
+def test_a_done_run_is_continued_when_asked_for_more_iterations(checkout):
     call(checkout, *RUN, "--max-iter", "5")
-    assert call(checkout, *RUN)[0] == 0
+    call(checkout, *RUN)
     further = final_weights(checkout)
     shutil.rmtree(checkout / "results")
     call(checkout, *RUN)
@@ -193,7 +194,7 @@ def test_a_killed_run_ends_in_the_weights_of_an_undisturbed_one_and_of_stock_caf
         process.communicate()
         killed += 1
         (run_folder(checkout) / "caffe.log").write_text("")
-    assert call(checkout, *RUN)[0] == 0
+    call(checkout, *RUN)
     places = [attempt["from_iteration"] for attempt in record(checkout)["attempts"]]
     assert final_weights(checkout) == stock_weights(checkout), (seed, places)
 
@@ -213,11 +214,11 @@ def stock_weights(checkout) -> dict[str, list[bytes]]:
 def caffe_program(*arguments: str, cwd) -> subprocess.CompletedProcess:
     """Stock Caffe's command line, with as many threads as the driver gives to one run alone."""
     program = shutil.which("caffe", path=os.path.dirname(sys.executable))
-    command, settings = [program, *arguments], environment(cpu_slots(1)[0])
+    command, settings = [program, *arguments], environment(gpu=None, threads=1)
     return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True, env=os.environ | settings)
 
 
-def test_ctrl_c_takes_a_snapshot_and_stops_and_the_same_command_goes_on(checkout):
+def test_ctrl_c_takes_a_snapshot_and_stops_and_the_same_command_resumes(checkout):
     process = start(checkout, *RUN, "--max-iter", "2000")
     wait_for_iteration(checkout, 1, process)
     process.send_signal(signal.SIGINT)
@@ -226,7 +227,7 @@ def test_ctrl_c_takes_a_snapshot_and_stops_and_the_same_command_goes_on(checkout
     assert "stopped" in output
     stopped_at = max(int(path.stem[5:]) for path in (run_folder(checkout) / "snapshots").glob("iter_*.json"))
     assert 0 < stopped_at < 2000
-    assert "stopped" in call(checkout, "status")[1]
+    assert "stopped" in call(checkout, "status")
     call(checkout, *RUN, "--max-iter", str(stopped_at + 1))
     assert [attempt["from_iteration"] for attempt in record(checkout)["attempts"]] == [0, stopped_at]
 
@@ -250,10 +251,12 @@ def test_a_second_ctrl_c_stops_at_once_and_nothing_taken_before_is_lost(checkout
 def test_a_second_driver_leaves_a_run_alone_that_is_at_work(checkout):
     first = start(checkout, *RUN, "--max-iter", "2000")
     wait_for_iteration(checkout, 1, first)
-    status, output = call(checkout, *RUN, "--max-iter", "2000")
-    assert (status, len(output.splitlines())) == (2, 1)
+    output = call(checkout, *RUN, "--max-iter", "2000", status=2)
+    assert len(output.splitlines()) == 1
     assert "another process is at work on this run" in output
-    assert re.search(rf"{ALEXNET}/seed-1 +running +\d+ of 2,000 +\d:\d\d:\d\d left", call(checkout, "status")[1])
+    deadline = time.monotonic() + 20
+    while not re.search(rf"{ALEXNET}/seed-1 +running +\d+ of 2,000 +\d:\d\d:\d\d left", call(checkout, "status")):
+        assert time.monotonic() < deadline
     first.send_signal(signal.SIGTERM)
     assert first.wait(30) == 130
     assert "failure" not in record(checkout)
@@ -266,17 +269,16 @@ def test_a_failing_run_says_why_and_takes_no_other_with_it(checkout):
     edit(vgg_global, "data/demo/train_global_lmdb", "data/demo/nowhere_lmdb")
     alexnet_local = checkout / "prototxt/demo/alexnet_local/train_val.prototxt"
     edit(alexnet_local, "num_output: 256", "num_output: 128")  # fc6, fc7: not the pretrained shapes
-    status, output = call(checkout, *RUN_ALL)
-    assert status == 1
+    output = call(checkout, *RUN_ALL, status=1)
     assert re.search(r"demo/vgg16_local/seed-1: failed: Caffe says: Check failed: ", output)
     assert re.search(r"demo/vgg16_global/seed-1: failed: .*nowhere_lmdb, which is not there", output)
     assert re.search(r"demo/alexnet_local/seed-1: failed: layer fc6: .* another name", output)
     assert "Traceback" not in output
     assert (run_folder(checkout) / "done").exists()
-    listed = call(checkout, "status")[1]
+    listed = call(checkout, "status")
     assert re.search(r"demo/vgg16_global/seed-1 +failed .*nowhere_lmdb", listed)
-    edit(vgg_global, "nowhere_lmdb", "train_global_lmdb")  # mended: the same command does what is left
-    output = call(checkout, *RUN_ALL)[1]
+    edit(vgg_global, "nowhere_lmdb", "train_global_lmdb")  # fixed: the same command does what is left
+    output = call(checkout, *RUN_ALL, status=1)
     assert "demo/vgg16_global/seed-1: done" in output
     assert "demo/alexnet_global/seed-1: done already" in output
 
@@ -287,30 +289,36 @@ def disk_trouble(checkout, variant: str, before: str = "pass", after: str = "pas
     (checkout / "trouble.py").write_text(
         f"""
 import os, caffe
-from experiments import finetune
+from experiments import finetuning
 take = caffe.SGDSolver.snapshot
 def snapshot(solver):
-    path = "snapshots/{variant.replace("/", "_")}_iter_6"
-    strikes = solver.iter == 6 and "{variant}" in os.getcwd()
+    path = "{checkout}/results/{variant}/seed-1/snapshots/{variant.replace("/", "_")}_iter_6"
+    strikes = solver.iter == 6 and os.path.exists(os.path.dirname(path)) and job.run.variant == "{variant}"
     if strikes: {before}
     take(solver)
     if strikes: {after}
 caffe.SGDSolver.snapshot = snapshot
-raise SystemExit(finetune.main())
+from experiments.job import Job
+read = Job.from_json
+def from_json(text):
+    global job
+    job = read(text)
+    return job
+Job.from_json = staticmethod(from_json)
+raise SystemExit(finetuning.main())
 """
     )
-    edit(checkout / "experiments/launch.py", '"experiments.finetune"', '"trouble"')
+    edit(checkout / "experiments/launch.py", '"experiments.finetuning"', '"trouble"')
     yield
-    edit(checkout / "experiments/launch.py", '"trouble"', '"experiments.finetune"')
+    edit(checkout / "experiments/launch.py", '"trouble"', '"experiments.finetuning"')
 
 
-def test_a_full_disk_fails_one_run_of_four_and_the_same_command_goes_on(checkout):
+def test_a_full_disk_fails_one_run_of_four_and_the_same_command_resumes(checkout):
     with disk_trouble(checkout, "demo/vgg16_local", before='os.symlink("/dev/full", path + ".solverstate")'):
-        status, output = call(checkout, *RUN_ALL)
-    assert status == 1
+        output = call(checkout, *RUN_ALL, status=1)
     assert re.search(r"demo/vgg16_local/seed-1: failed: .*make room", output)
-    assert "3 of 4 runs done, 1 failed; the same command goes on from here" in output
-    assert call(checkout, *RUN_ALL)[0] == 0
+    assert "3 of 4 runs done, 1 failed: fix what is said above, then the same command does what is left" in output
+    call(checkout, *RUN_ALL)
     assert record(checkout, "demo/vgg16_local")["attempts"][-1]["from_iteration"] == 3
     left = {path.name for path in (run_folder(checkout, "demo/vgg16_local") / "snapshots").glob("*_iter_6.*")}
     assert not left
@@ -319,19 +327,17 @@ def test_a_full_disk_fails_one_run_of_four_and_the_same_command_goes_on(checkout
 def test_a_snapshot_that_lost_its_last_bytes_is_not_called_one(checkout):
     """Caffe's streams flush their last bytes when nobody looks: a disk that fills up there goes unnoticed."""
     with disk_trouble(checkout, ALEXNET, after='open(path + ".caffemodel", "r+b").truncate(1_600_000)'):
-        status, output = call(checkout, *RUN)
-    assert status == 1
+        output = call(checkout, *RUN, status=1)
     assert "iter_6.caffemodel was not written whole: make room on the disk" in output
-    assert call(checkout, *RUN)[0] == 0
+    call(checkout, *RUN)
     assert record(checkout)["attempts"][-1]["from_iteration"] == 3
 
 
 def test_a_run_on_other_inputs_is_not_mixed_with_the_old_one(checkout):
     call(checkout, *RUN, "--max-iter", "3")
     edit(checkout / f"prototxt/{ALEXNET}/train_val.prototxt", "dropout_ratio: 0.5", "dropout_ratio: 0.6")
-    status, output = call(checkout, *RUN)
-    assert status == 2
-    assert "train_val changed since" in output
+    output = call(checkout, *RUN, status=2)
+    assert "holds a run from before the net changed: move it away" in output
     assert len(output.splitlines()) == 1
 
 
@@ -340,13 +346,12 @@ def test_wrong_pretrained_weights_are_refused(checkout):
     content = bytearray(model.read_bytes())
     content[-1] ^= 1
     model.write_bytes(content)
-    status, output = call(checkout, *RUN)
-    assert status == 2
+    output = call(checkout, *RUN, status=2)
     assert "sha256 differs" in output
 
 
 def test_transfer_report_names_the_one_new_layer(checkout):
-    output = call(checkout, *RUN, "--max-iter", "1")[1]
+    output = call(checkout, *RUN, "--max-iter", "1")
     assert "7 layers from the pretrained model, new: fc8_aesthetics, ignored: fc8_scenes" in output
     transfer = record(checkout)["transfer"]
     assert transfer["new"] == ["fc8_aesthetics"]
@@ -372,16 +377,14 @@ def test_a_hand_edited_prototxt_is_what_runs_and_the_table_says_edited(checkout)
     path = checkout / f"prototxt/{ALEXNET}/train_val.prototxt"
     edit(path, "mean_value: 104", "mean_value: 100")
     edit(path, r'layer {\n  name: "fc8_aesthetics"\n  type: "InnerProduct"\n  bottom: "fc7"\n', EXTRA_LAYER)
-    status, output = call(checkout, *RUN)
-    assert status == 0
-    assert "the edited prototxt has fc7b, fc8_aesthetics start anew" in output
+    output = call(checkout, *RUN)
+    assert "in the edited net fc7b, fc8_aesthetics start from fillers" in output
     assert record(checkout)["transfer"]["new"] == ["fc7b", "fc8_aesthetics"]
     ran = (run_folder(checkout) / "train_val.prototxt").read_text()
     assert "batch_size: 4" in ran
     assert "mean_value: 100" in ran
     assert "fc7b" in final_weights(checkout)
-    status, table = call(checkout, "table", "demo")
-    assert status == 0
+    table = call(checkout, "table", "demo")
     assert re.search(r"^Global view, AlexNet .* edited", table, re.MULTILINE)
     assert "Global view, AlexNet, seed 1: train_val.prototxt and the solver edited by hand" in table
     assert re.search(r"^Local view, AlexNet +– .* missing", table, re.MULTILINE)
@@ -389,8 +392,7 @@ def test_a_hand_edited_prototxt_is_what_runs_and_the_table_says_edited(checkout)
 
 def test_a_run_that_diverges_is_stopped_and_says_so(checkout):
     edit(checkout / f"solvers/{ALEXNET}.prototxt", "base_lr: 0.0001", "base_lr: 1000")
-    status, output = call(checkout, *RUN)
-    assert status == 1
+    output = call(checkout, *RUN, status=1)
     assert "the run diverged" in output
 
 
@@ -398,24 +400,20 @@ def test_doctor_finds_what_caffe_will_refuse_hours_later(checkout):
     edit(checkout / "solvers/demo/alexnet_local.prototxt", "fixed", "fixd")
     edit(checkout / "prototxt/demo/vgg16_local/train_val.prototxt", "  mean_value: 116.779\n", "")
     edit(checkout / "prototxt/demo/vgg16_global/train_val.prototxt", 'name: "fc8_aesthetics"', 'name: "fc8_scenes"')
-    status, output = call(checkout, "doctor", "--dataset", "demo", "--cpu")
-    assert status == 2
-    assert re.search(r"^MISSING prototxt +demo/alexnet_local/seed-1: Caffe says: Unknown learning rate", output, re.M)
-    assert re.search(
-        r"^MISSING prototxt +demo/vgg16_local/seed-1: Caffe says: Check failed: .*mean_value", output, re.M
-    )
+    output = call(checkout, "doctor", "--dataset", "demo", "--cpu", status=2)
+    assert re.search(r"^MISSING prototxt +demo/alexnet_local: Caffe says: Unknown learning rate", output, re.M)
+    assert re.search(r"^MISSING prototxt +demo/vgg16_local: Caffe says: Check failed: .*mean_value", output, re.M)
     assert re.search(r"^MISSING prototxt +demo/vgg16_global/seed-1: .*no layer is named fc8_aesthetics", output, re.M)
     assert re.search(r"^ok +prototxt +Caffe builds demo/alexnet_global$", output, re.M)
 
 
 def test_what_is_missing_is_said_in_a_line_each_before_anything_starts(checkout):
     (checkout / "models/demo/alexnet.caffemodel").unlink()
-    (checkout / "prototxt/demo/alexnet_global/train_val.prototxt").unlink()
-    status, output = call(checkout, *RUN, "--data", "nowhere")
-    assert status == 2
-    assert re.search(r"^error: demo: nowhere/demo is not prepared: type `make demo`$", output, re.MULTILINE)
-    assert re.search(r"^error: model: .*alexnet.caffemodel is missing", output, re.MULTILINE)
-    assert re.search(r"^error: prototxt: .*train_val.prototxt is missing", output, re.MULTILINE)
+    (checkout / "solvers/demo/alexnet_global.prototxt").unlink()
+    output = call(checkout, *RUN, "--data", "nowhere", status=2)
+    assert re.search(r"^error: demo: nowhere/demo is not prepared: type `make demo-data`, then", output, re.MULTILINE)
+    assert re.search(r"^error: model: .*alexnet.caffemodel is missing: type `git checkout models`$", output, re.M)
+    assert re.search(r"^error: prototxt: .*solvers/demo/alexnet_global.prototxt is missing", output, re.MULTILINE)
     assert len(output.splitlines()) == 3
     assert not (checkout / "results").exists()
 
@@ -430,6 +428,5 @@ def test_a_store_that_lost_photos_is_found_before_the_run(checkout):
     content["splits"]["test"]["written"] += 1
     short.unlink()
     short.write_text(json.dumps(content))
-    status, output = call(checkout, *RUN, "--data", "short")
-    assert status == 2
+    output = call(checkout, *RUN, "--data", "short", status=2)
     assert f"holds {TEST} photos, not {TEST + 1}" in output

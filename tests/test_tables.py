@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +26,9 @@ def predictions(n: int, good: int, right_good: int, right_bad: int) -> list[Pred
 def write_run(results, variant, seed, rows, iteration=10_000, edited=False, gpus=("H200",)) -> None:
     folder = RunFolder(results / variant / f"seed-{seed}")
     folder.path.mkdir(parents=True)
-    folder.write_predictions(rows)
+    if iteration > 5_000:
+        folder.write_predictions(5_000, [replace(row, predicted=1 - row.label) for row in rows[:20]] + rows[20:])
+    folder.write_predictions(iteration, rows)
     accuracy = float(np.mean([row.label == row.predicted for row in rows]))
     evaluations = [Evaluation(5_000, 0.5, 0.6, accuracy - 0.01, 930.0)] if iteration > 5_000 else []
     folder.write_evaluations([*evaluations, Evaluation(iteration, 0.5, 0.6, accuracy, 1860.0)])
@@ -33,14 +36,14 @@ def write_run(results, variant, seed, rows, iteration=10_000, edited=False, gpus
         {
             "run": {"seed": seed},
             "edited": {"train_val": edited, "solver": False},
-            "inputs": {"dataset": "0"},
+            "inputs": {"net": "edited" if edited else "generated", "dataset": "0"},
             "dataset": {"photos": {"train": 235_600, "test": len(rows)}, "rule": "the rule of the summary"},
             "attempts": [{"gpu": gpu, "caffe": {}, "machine": {"cpu": "a"}} for gpu in gpus],
             "seconds": 1860.0,
             "max_iter": iteration,
         }
     )
-    folder.done.write_text(json.dumps({"iteration": iteration}))
+    folder.finish(iteration)
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ def results(tmp_path):
 @pytest.mark.parametrize("form", FORMATS)
 def test_table_is_printed_as_in_the_golden_file(results, form):
     table = tables()["III"]
-    printed = render(table, results, form) + "\n"
+    printed = render(table, results, form, width=140) + "\n"
     assert printed == (GOLDEN / f"table-III.{form}").read_text(encoding="utf-8")
 
 

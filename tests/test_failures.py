@@ -1,33 +1,33 @@
-"""A child's death is told in one line: Caffe's own words, and what a user can do."""
+"""A child's death is explained in one line: Caffe's own words, and what a user can do."""
 
 import pytest
 
-from experiments.last_words import last_words
+from experiments.failures import last_words
 
 PREFIX = "I1124 10:00:00.000000    77 solver.cpp:239] Iteration 20, loss = 0.6\nF1124 10:00:01.000000    77 "
 STACK = "\n*** Check failure stack trace: ***\n    @     0x7f google::LogMessage::Fail()\n"
 
 
 @pytest.mark.parametrize(
-    ("said", "mend"),
+    ("said", "advice"),
     [
         ("syncedmem.cpp:71] Check failed: error == cudaSuccess (2 vs. 0)  out of memory", "--per-gpu"),
         (
             "im2col.cu:61] Check failed: error == cudaSuccess (209 vs. 0)  no kernel image is available",
-            "`doctor` tells how to build it",
+            "make setup CUDA=1",
         ),
-        ("common.cpp:66] Cannot use GPU in CPU-only Caffe: check mode.", "make setup GPU=1"),
+        ("common.cpp:66] Cannot use GPU in CPU-only Caffe: check mode.", "make setup CUDA=1"),
         ("io.cpp:69] Check failed: proto.SerializeToOstream(&output) ", "make room"),
     ],
 )
-def test_caffes_fatal_line_is_told_with_its_mend(said, mend):
-    told = last_words(PREFIX + said + STACK, -6)
-    assert told.startswith(f"Caffe says: {said.partition('] ')[2]}: ")
-    assert mend in told
-    assert len(told.splitlines()) == 1
+def test_caffes_fatal_line_comes_with_its_advice(said, advice):
+    said_of_it = last_words(PREFIX + said + STACK, -6)
+    assert said_of_it.startswith(f"Caffe says: {said.partition('] ')[2]}: ")
+    assert advice in said_of_it
+    assert len(said_of_it.splitlines()) == 1
 
 
-def test_a_fatal_line_without_a_known_mend_is_told_as_it_is():
+def test_a_fatal_line_without_a_known_advice_is_told_as_it_is():
     assert last_words(f"{PREFIX}net.cpp:1] Check failed: a == b (1 vs. 2) {STACK}", -6) == (
         "Caffe says: Check failed: a == b (1 vs. 2) "
     )

@@ -1,5 +1,6 @@
-"""What a person sees while runs are at work: a bar for each run on a terminal, a line for each evaluation elsewhere."""
+"""What a person sees while runs are at work: a bar for each run on a terminal, lines elsewhere."""
 
+import time
 from types import TracebackType
 from typing import Any
 
@@ -8,14 +9,25 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from experiments.job import Job
 
+SECONDS_BETWEEN_LINES = 60  # of one run, where there is no terminal that can show a bar
+
+
+class LoudConsole(Console):
+    """A console that raises BrokenPipeError when its output is closed, where rich would end the process with 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
 
 class Display:
     """Listens to the children's messages; a context manager."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self.has_bars = console.is_terminal and not console.is_dumb_terminal
         self.tasks: dict[str, int] = {}
         self.accuracy: dict[str, str] = {}
+        self.last_line: dict[str, float] = {}
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -23,7 +35,7 @@ class Display:
             TextColumn("{task.fields[note]}"),
             TimeRemainingColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=not self.has_bars,
             speed_estimate_period=120,
         )
 
@@ -44,22 +56,26 @@ class Display:
         name = job.run.name
         if name not in self.tasks:
             self.tasks[name] = self.progress.add_task(name, total=None, note="starting")
+            self.last_line[name] = time.monotonic()
         task = self.tasks[name]
         match message:
             case {"phase": phase}:
                 self.progress.update(task, note=self._note(name, phase))
+                if phase.startswith("resuming"):
+                    self._print(f"{name}: {phase}")
             case {"transfer": {"copied": copied, "new": new, "ignored": ignored}}:
                 self._print(
                     f"{name}: {len(copied)} layers from the pretrained model,"
-                    f" new: {', '.join(new)}, ignored: {', '.join(ignored) or 'none'}"
+                    f" new: {', '.join(new) or 'none'}, ignored: {', '.join(ignored) or 'none'}"
                 )
             case {"iteration": iteration, "max_iter": max_iter, "loss": loss}:
-                note = self._note(name, "" if loss is None else f"loss {loss:.3f}")
-                self.progress.update(task, completed=iteration, total=max_iter, note=note)
+                text = "" if loss is None else f"loss {loss:.3f}"
+                self.progress.update(task, completed=iteration, total=max_iter, note=self._note(name, text))
+                self._print_now_and_then(name, f"iteration {iteration:,} of {max_iter:,}, {text}".rstrip(", "))
             case {"evaluation": row}:
                 self.accuracy[name] = f"accuracy {row['test_accuracy']:.2%}"
                 self.progress.update(task, completed=row["iteration"])
-                if not self.console.is_terminal:
+                if not self.has_bars:
                     self._print(
                         f"{name}: iteration {row['iteration']:,}, {self.accuracy[name]},"
                         f" loss {row['test_loss']:.3f}, {row['seconds']:.0f} s"
@@ -78,6 +94,12 @@ class Display:
 
     def _remove(self, name: str) -> None:
         self.progress.remove_task(self.tasks.pop(name))
+
+    def _print_now_and_then(self, name: str, text: str) -> None:
+        now = time.monotonic()
+        if not self.has_bars and now - self.last_line[name] > SECONDS_BETWEEN_LINES:
+            self.last_line[name] = now
+            self._print(f"{name}: {text}")
 
     def _print(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,109 @@
+"""The exact test pass: every photo of the test LMDB once, whatever the batch."""
+
+from user_error import UserError
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import caffe
+import numpy as np
+
+from paper import LAST_LAYER, stated
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a net says of the test photos, in the order of the LMDB."""
+
+    labels: np.ndarray  # n, int: 1 good, 0 bad
+    p_good: np.ndarray  # n, float32: softmax of the last layer
+    loss: float  # mean of -log p(label)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The more probable class, n ints; a tie goes to bad, as in Caffe's ArgMax."""
+        return (self.p_good > 0.5).astype(int)
+
+    @property
+    def accuracy(self) -> float:
+        return float(np.mean(self.predicted == self.labels))
+
+
+class TestPass:
+    """Scores the test photos through a net of phase TEST, which shares its weights with the trained one.
+
+    `labels` are those of the photos in the order of the LMDB. Caffe's data layers never stop and never start over: they
+    wrap, so that after the last photo comes the first, within a batch too (data_layer.cpp, Next). The pass remembers
+    where the layer stands, and so knows which photo is which, whatever the batch.
+    """
+
+    __test__ = False  # not a test of pytest's
+
+    def __init__(self, net: caffe.Net, labels: Sequence[int]) -> None:
+        self.net = net
+        self.labels = np.array(labels)
+        self.position = 0  # the photo that the data layer gives next
+        self.outputs_blob, self.labels_blob = _scored_blobs(net)
+        self.batch = _checked_batch(net, self.outputs_blob, self.labels_blob)
+
+    def run(self, before_batch: Callable[[], None] = lambda: None) -> Scores:
+        """One pass over the whole test set, at the speed of the net; `before_batch` may raise to end it.
+
+        After a pass that was ended the data layer's place is unknown: the TestPass is of no more use.
+        """
+        outputs = np.empty((len(self.labels), stated("finetuning.classes")))
+        for _ in range(-(-len(self.labels) // self.batch)):
+            before_batch()
+            photos, batch_outputs = self._forward()
+            outputs[photos] = batch_outputs
+        return scores(self.labels, outputs)
+
+    def first_batch(self) -> None:
+        """Score one batch and throw it away; raises UserError where a pass would."""
+        photos, outputs = self._forward()
+        scores(self.labels[photos], outputs)
+
+    def _forward(self) -> tuple[np.ndarray, np.ndarray]:
+        """The next batch: the numbers of its photos, and the last layer's outputs (batch x 2)."""
+        photos = (self.position + np.arange(self.batch)) % len(self.labels)
+        self.net.forward()
+        self.position = (self.position + self.batch) % len(self.labels)
+        if not np.array_equal(self.net.blobs[self.labels_blob].data.ravel(), self.labels[photos]):
+            raise UserError("the net's test photos have other labels than manifest.csv: prepare the dataset again")
+        return photos, self.net.blobs[self.outputs_blob].data.reshape(self.batch, -1)
+
+
+def scores(labels: np.ndarray, outputs: np.ndarray) -> Scores:
+    """The scores of n photos from their labels (n: 1 good, 0 bad) and the last layer's outputs (n x 2).
+
+    Raises UserError unless the outputs are finite.
+    """
+    if not np.isfinite(outputs).all():
+        raise UserError("the net's outputs are not finite: the run diverged; a lower base_lr is the usual fix")
+    outputs = outputs.astype(float)
+    shifted = outputs - outputs.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    loss = abs(np.take_along_axis(log_p, labels[:, None], axis=1).mean())
+    return Scores(labels, np.exp(log_p[:, 1]).astype(np.float32), float(loss))
+
+
+def _scored_blobs(net: caffe.Net) -> tuple[str, str]:
+    """The names of the last layer's output and of the labels: the second top of the layer that reads the photos."""
+    sources = [tops for name, tops in net.top_names.items() if not net.bottom_names[name] and len(tops) > 1]
+    if LAST_LAYER not in net.top_names:
+        raise UserError(f"the test net has no layer {LAST_LAYER}")
+    if len(sources) != 1:
+        raise UserError(f"the test net has {len(sources)} layers that give photos and labels, not one")
+    return net.top_names[LAST_LAYER][0], sources[0][1]
+
+
+def _checked_batch(net: caffe.Net, outputs: str, labels: str) -> int:
+    """The photos of a batch; UserError unless there is one label and one output per class for each."""
+    batch, classes = net.blobs[labels].data.size, stated("finetuning.classes")
+    shape = net.blobs[outputs].data.shape
+    if shape[0] != batch or net.blobs[outputs].data.size != batch * classes:
+        raise UserError(
+            f"layer {LAST_LAYER} gives {'x'.join(map(str, shape))} for {batch} labels: it has to give {classes} numbers"
+            f" for each photo (num_output: {classes})"
+        )
+    return batch

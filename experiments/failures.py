@@ -1,0 +1,45 @@
+"""Why a child process died, in one line: Caffe's own FATAL line, where there is one, and what to do about it."""
+
+import re
+import signal
+
+FATAL = re.compile(r"^F\d{4,8} .*?\] (.*)", re.MULTILINE)  # glog: F1124 10:00:00.000000 77 net.cpp:757] ...
+PYTHON_ERROR = re.compile(r"^\w[\w.]*(?:Error|Exception)\b.*", re.MULTILINE)
+
+# What Caffe, CUDA and the kernel say, and what a user can do. CUDA's texts are those of cudaGetErrorString.
+ADVICE = {
+    "out of memory": "the GPU's memory is full: fewer runs on it (--per-gpu), another one (--gpu), or half the"
+    " batch_size in train_val.prototxt with iter_size: 2 in the solver; nvidia-smi shows who uses it",
+    "no kernel image is available": "this Caffe has no code for that GPU: type `make setup CUDA=1`, which builds it for"
+    " every card from Turing on",
+    "driver version is insufficient": "NVIDIA's driver is older than this Caffe's CUDA: install a newer one, or give"
+    " --cpu",
+    "no CUDA-capable device": "no GPU can be seen from here: fix the driver or the container's runtime, or give --cpu",
+    "invalid device ordinal": "there is no GPU of that number: nvidia-smi lists them",
+    "Cannot use GPU in CPU-only Caffe": "this Caffe is built for the CPU: type `make setup CUDA=1`, or give --cpu",
+    "SerializeToOstream": "the disk may be full: make room",
+    "No space left on device": "make room",
+    "mdb_status == 0": "the LMDB cannot be read: its folder must be readable, lock.mdb writable, and the data whole;"
+    " prepared again it is",
+    "SIGKILL": "the kernel does so when memory runs out: fewer runs side by side, or a smaller batch",
+    "SIGBUS": "a file that was being read was cut short, an LMDB perhaps: prepare the dataset again",
+}
+
+
+def last_words(log: str, status: int) -> str:
+    """Say why a process ended that left `log` and this exit status (negative: the signal that ended it)."""
+    fatal, errors = FATAL.findall(log), PYTHON_ERROR.findall(log)
+    if fatal:
+        words = f"Caffe says: {fatal[-1]}"
+    elif errors:
+        words = errors[-1]
+    elif status < 0:
+        words = f"ended by {signal.Signals(-status).name}"
+    else:
+        words = (log.strip().splitlines() or [f"exit status {status}"])[-1]
+    return with_advice(words)
+
+
+def with_advice(words: str) -> str:
+    """Add to `words` what a user can do about it, where that is known."""
+    return next((f"{words}: {advice}" for sign, advice in ADVICE.items() if sign in words), words)

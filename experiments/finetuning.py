@@ -1,0 +1,184 @@
+"""The child process of one run: it holds Caffe, fine-tunes, evaluates, and leaves everything in the run's folder.
+
+`python -m experiments.finetuning DESCRIPTOR`, a Job on standard input, started by experiments.launch from the
+repository's root, so that every relative name means what it means to stock Caffe. A failed CHECK in Caffe aborts the
+process that made it; here it ends one run and no other.
+"""
+
+from user_error import UserError
+
+import os
+import sys
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+
+import caffe
+import numpy as np
+from caffe.proto import caffe_pb2
+
+from data_prep import manifest
+from experiments import record, snapshots, transfer
+from experiments.course import Course, kept_iterations, stops
+from experiments.evaluation import Scores, TestPass
+from experiments.failures import with_advice
+from experiments.job import STOPPED, Job, Messages
+from experiments.losses import TrainingLoss
+from experiments.prototxts import snapshot_prefix
+from experiments.pulse import Pulse, Stopped
+from experiments.run_folder import Evaluation, Prediction
+from files import remove_partials
+from paper import LAST_LAYER
+from prototxt import messages
+
+KEPT_SNAPSHOTS = 2
+
+
+def finetune(job: Job, pulse: Pulse) -> None:
+    """Take a run from its newest snapshot, or from the pretrained weights, to its last iteration."""
+    photos = manifest.test_photos(job.data / job.run.dataset)
+    snapshot = newest_snapshot(job)
+    edits = record.begin(job, snapshot, pulse.report)
+    solver = build(job)
+    solver.test_nets[0].share_with(solver.net)
+    course = resume(solver, job, snapshot, pulse) if snapshot else start(solver, job, "train_val" in edits, pulse)
+    test_pass = TestPass(solver.test_nets[0], [label for _, label in photos])
+    net = messages.parse(job.prototxts.net, caffe_pb2.NetParameter())
+    pulse.attach(solver, TrainingLoss(solver.net, net), course)
+    try:
+        for stop in stops(job, course):
+            solver.step(stop.iteration - solver.iter)
+            if stop.evaluate:
+                evaluate(job, course, solver.iter, test_pass, photos, pulse)
+            if stop.snapshot:
+                take_snapshot(job, course, solver, pulse)
+    except Stopped:
+        if solver.iter != course.snapshot_at:
+            take_snapshot(job, course, solver, pulse)
+        raise
+    record.finish(job, course.seconds())
+    job.folder.finish(job.prototxts.max_iter)
+
+
+def newest_snapshot(job: Job) -> snapshots.Snapshot | None:
+    """The snapshot to resume from; UserError where it is beyond what is asked for."""
+    snapshots.prune(prefix(job), KEPT_SNAPSHOTS)
+    snapshot = snapshots.newest(job.folder.snapshots)
+    if snapshot and snapshot.iteration > job.prototxts.max_iter:
+        raise UserError(
+            f"{job.folder.path}: the run is at iteration {snapshot.iteration:,} already, beyond the"
+            f" {job.prototxts.max_iter:,} asked for: give a larger --max-iter, or move the folder away"
+        )
+    return snapshot
+
+
+def build(job: Job) -> caffe.SGDSolver:
+    """The solver with its nets, from the texts in the run's folder."""
+    if job.gpu is not None:
+        caffe.set_device(job.gpu)  # before anything that makes Caffe's context
+        caffe.set_mode_gpu()
+    return caffe.get_solver(str(job.prototxts.write(job.folder.path)))
+
+
+def start(solver: caffe.SGDSolver, job: Job, is_edited: bool, pulse: Pulse) -> Course:
+    """Give the solver the pretrained weights, copied by layer name; note which layers they reached (III-B.2)."""
+    if not job.folder.done.exists():
+        for stale in job.folder.path.glob("predictions_iter_*.csv"):
+            stale.unlink()  # of a start that came to nothing
+    copied = transfer.examine(solver.net, job.weights)
+    if not is_edited:
+        transfer.check(copied)
+    elif copied.new != [LAST_LAYER]:
+        pulse.report(warning=f"in the edited net {', '.join(copied.new)} start from fillers")
+    solver.net.copy_from(str(job.weights))
+    record.add(job.folder, transfer=asdict(copied))
+    pulse.report(transfer=asdict(copied))
+    return Course(from_iteration=0)
+
+
+def resume(solver: caffe.SGDSolver, job: Job, snapshot: snapshots.Snapshot, pulse: Pulse) -> Course:
+    """Bring the solver to where the snapshot was taken."""
+    pulse.report(phase=f"resuming at iteration {snapshot.iteration:,}")
+    iter_size = messages.parse(job.prototxts.solver, caffe_pb2.SolverParameter()).iter_size
+    snapshots.resume(solver, snapshot, prefix(job), iter_size, pulse.check_stop)
+    evaluations = [e for e in job.folder.evaluations() if e.iteration <= snapshot.iteration]
+    is_evaluated = any(evaluation.iteration == snapshot.iteration for evaluation in evaluations)
+    return Course(
+        from_iteration=snapshot.iteration,
+        seconds_before=snapshot.seconds,
+        losses=[] if is_evaluated else list(snapshot.losses),
+        evaluations=evaluations,
+        snapshot_at=snapshot.iteration,
+    )
+
+
+def evaluate(
+    job: Job, course: Course, iteration: int, test_pass: TestPass, photos: list[tuple[str, int]], pulse: Pulse
+) -> None:
+    """Score the test photos: one row of metrics.csv, and the predictions where they are kept."""
+    pulse.report(phase="evaluating")
+    scores = test_pass.run(pulse.check_stop)
+    if iteration in kept_iterations(job):
+        job.folder.write_predictions(iteration, predictions(photos, scores))
+    if iteration in course.evaluated():
+        return
+    evaluation = Evaluation(
+        iteration=iteration,
+        train_loss=float(np.mean(course.losses)) if course.losses else float("nan"),
+        test_loss=scores.loss,
+        test_accuracy=scores.accuracy,
+        seconds=course.seconds(),
+    )
+    course.evaluations.append(evaluation)
+    job.folder.write_evaluations(course.evaluations)
+    course.losses.clear()
+    pulse.report(evaluation=asdict(evaluation))
+    if len(set(scores.predicted)) == 1:
+        verdict = "good" if scores.predicted[0] else "bad"
+        pulse.report(warning=f"at iteration {iteration:,} all photos are '{verdict}'")
+
+
+def take_snapshot(job: Job, course: Course, solver: caffe.SGDSolver, pulse: Pulse) -> None:
+    pulse.report(phase="snapshot")
+    snapshots.take(solver, prefix(job), course.seconds(), course.losses)
+    course.snapshot_at = solver.iter
+    snapshots.prune(prefix(job), KEPT_SNAPSHOTS)
+
+
+def predictions(photos: list[tuple[str, int]], scores: Scores) -> list[Prediction]:
+    return [
+        Prediction(photo_id, label, float(str(p_good)), int(predicted))
+        for (photo_id, label), p_good, predicted in zip(photos, scores.p_good, scores.predicted, strict=True)
+    ]
+
+
+def prefix(job: Job) -> Path:
+    return job.folder.path / snapshot_prefix(job.run)
+
+
+def main() -> int:
+    """Do the job on standard input; the driver listens to the pipe with the given descriptor."""
+    job = Job.from_json(sys.stdin.read())
+    driver = Messages(int(sys.argv[1]))
+    pulse = Pulse(job, driver)
+    pulse.listen_for_signals()
+    try:
+        with job.folder.lock():
+            remove_partials(job.folder.path)
+            finetune(job, pulse)
+    except UserError as error:
+        driver.send(error=str(error))
+        return 2
+    except OSError as error:  # a full disk, a folder that may not be written
+        traceback.print_exc()  # into caffe.log
+        driver.send(error=with_advice(str(error)))
+        return 2
+    except Stopped:
+        return STOPPED
+    return 0
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stderr.flush()
+    os._exit(status)  # Caffe's threads, and CUDA's, may abort a process that tears itself down

@@ -1,0 +1,121 @@
+"""What is to be done: the job of each run that was asked for, its threads, and whether it is done already."""
+
+from user_error import UserError
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments import prototxts, weights
+from experiments.job import INPUTS, Job
+from experiments.run_folder import Unreadable
+from experiments.runs import Run
+from files import sha256
+from paper import stated
+
+THREADS = "OPENBLAS_NUM_THREADS"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the runs are to be done; None is the default of each."""
+
+    data: Path
+    results: Path
+    gpus: list[int] | None  # None: on the CPU
+    command: str  # as it was typed, ready to be pasted
+    per_gpu: int = 1
+    threads: int | None = None
+    max_iter: int | None = None
+    evaluate_every: int | None = None
+
+
+def job(run: Run, options: Options, threads: int | None) -> Job:
+    """The job of a run; `threads` is for one that has not begun. Raises UserError where it cannot be done."""
+    folder = run.folder(options.results.resolve())
+    if folder.is_locked():
+        raise UserError(f"{folder.path}: another process is at work on this run; `status` shows how far it is")
+    texts = prototxts.resolve(run, options.data, options.max_iter, options.evaluate_every)
+    model = weights.pretrained(run.dataset, run.network)
+    inputs = texts.inputs | {
+        "weights": model.sha256,
+        "dataset": sha256(options.data / run.dataset / "summary.json"),
+    }
+    record = folder.record() if folder.holds_work() else None
+    if record:
+        _check_same(folder.path, record["inputs"], inputs)
+        threads = _threads_of(record, threads)
+    return Job(
+        run=run,
+        folder=folder,
+        data=options.data.resolve(),
+        weights=model.path,
+        prototxts=texts,
+        inputs=inputs,
+        command=options.command,
+        threads=threads,
+    )
+
+
+def is_done(job: Job) -> bool:
+    """Whether the result that the job asks for is there; UserError where it is damaged."""
+    last = job.prototxts.max_iter
+    try:
+        return job.folder.result(last) is not None
+    except Unreadable as error:
+        if not job.folder.predictions(last).exists():
+            return False
+        raise UserError(f"{error}: remove it, and the same command makes it again from the last snapshot") from None
+
+
+def default_threads(runs: Sequence[Run], options: Options) -> int | None:
+    """The BLAS threads of each run that begins now; None leaves them to BLAS (on a GPU).
+
+    They decide the last bits of a result, so they depend on the runs that were asked for and not on those that are
+    left: a batch that is stopped and called again ends in the bits of an undisturbed one.
+    """
+    if options.threads:
+        return options.threads
+    named = os.environ.get(THREADS, "")
+    if named.isdecimal() and int(named):
+        return int(named)
+    if options.gpus is not None:
+        return None
+    if all(run.dataset == "demo" for run in runs):
+        return stated("demo.threads")
+    cores = len(os.sched_getaffinity(0))
+    return cores // max(1, min(len(runs), cores))
+
+
+def slots(jobs: Sequence[Job], options: Options) -> list[int | None]:
+    """Where runs can be side by side: `per_gpu` on each GPU, the first of each before the second of any.
+
+    On the CPU as many as have the threads that they ask for.
+    """
+    if options.gpus is not None:
+        return [gpu for _ in range(options.per_gpu) for gpu in options.gpus]
+    cores, threads = len(os.sched_getaffinity(0)), max(job.threads or 1 for job in jobs)
+    return [None] * max(1, min(len(jobs), cores // threads))
+
+
+def _check_same(folder: Path, held: dict[str, str], asked: dict[str, str]) -> None:
+    """Raise UserError where a folder holds work on other inputs."""
+    if "train_val" in held:  # of version 0.1, which hashed whole files, comments included
+        changed = [name for name in ("weights", "dataset") if held.get(name) != asked[name]]
+    else:
+        changed = [name for name in sorted({*held, *asked}) if held.get(name) != asked.get(name)]
+    if changed:
+        names = " and ".join(INPUTS.get(name, name) for name in changed)
+        raise UserError(f"{folder} holds a run from before {names} changed: move it away, or give another --results")
+
+
+def _threads_of(record: dict[str, Any], threads: int | None) -> int | None:
+    """The threads that a run began with."""
+    if "threads" in record:
+        return record["threads"]
+    try:  # version 0.1 noted them with the machine
+        return int(record["attempts"][-1]["machine"]["settings"][THREADS])
+    except (KeyError, IndexError, TypeError, ValueError):
+        return threads

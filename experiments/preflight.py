@@ -1,0 +1,111 @@
+"""A job tried before it starts: what Caffe or the harness would refuse hours later, they refuse now, in seconds.
+
+`python -m experiments.preflight`, a Job on standard input, is the child process that holds Caffe: it builds the solver
+with both nets, on the CPU, reads a batch through each data layer, holds the net against the pretrained model, scores a
+batch through the real evaluator, and takes one snapshot into a temporary folder. It says what it found in JSON.
+"""
+
+from user_error import UserError
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from experiments.failures import last_words
+from experiments.job import Job
+from experiments.launch import environment
+from experiments.run_folder import RunFolder
+from paper import ROOT
+from prototxt import messages
+from prototxt.messages import caffe_pb2
+
+SLOW_FILLERS = ("gaussian", "msra", "uniform", "xavier")  # they would take longer than all the rest
+SNAPSHOT_BYTES_PER_WEIGHT_BYTE = 2.2  # weights and momentum
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of trying one job: `problem` None where it is fit to run."""
+
+    problem: str | None = None
+    edits: dict[str, str] = field(default_factory=dict)  # as edits.differences
+
+
+def try_out(jobs: Iterable[Job]) -> dict[str, Trial]:
+    """Try each variant among the jobs once; what came of it, by the names of the runs."""
+    by_variant: dict[str, list[Job]] = {}  # a seed changes nothing here
+    for job in jobs:
+        by_variant.setdefault(job.run.variant, []).append(job)
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        trials = pool.map(lambda same: _try(same[0]), by_variant.values())
+    return {job.run.name: trial for same, trial in zip(by_variant.values(), trials, strict=True) for job in same}
+
+
+def _try(job: Job) -> Trial:
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.preflight"],
+        cwd=ROOT,
+        env=os.environ | environment(None, threads=1) | {"GLOG_minloglevel": "2"},
+        input=job.to_json(),
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        return Trial(problem=last_words(done.stderr, done.returncode))
+    return Trial(**json.loads(done.stdout.splitlines()[-1]))  # a Python layer may print, too
+
+
+def main() -> None:
+    """Try the job on standard input."""
+    from experiments.edits import differences
+
+    job = Job.from_json(sys.stdin.read())
+    edits = differences(job.run, job.prototxts)
+    try:
+        with tempfile.TemporaryDirectory(prefix="preflight_") as folder:
+            _check(replace(job, folder=RunFolder(Path(folder)), gpu=None), "train_val" in edits)
+        trial = Trial(edits=edits)
+    except UserError as error:
+        trial = Trial(str(error), edits)
+    print("\n" + json.dumps(asdict(trial)), flush=True)
+    os._exit(0)  # Caffe's threads are still reading
+
+
+def _check(job: Job, is_edited: bool) -> None:
+    """Raise UserError where the job cannot be done; Caffe aborts this process where it cannot build the nets."""
+    from data_prep import manifest
+    from experiments import finetuning, snapshots, transfer
+    from experiments.evaluation import TestPass
+
+    photos = manifest.test_photos(job.data / job.run.dataset)
+    solver = finetuning.build(replace(job, prototxts=replace(job.prototxts, net=_with_fast_fillers(job.prototxts.net))))
+    _ = solver.lr  # an unknown lr_policy aborts here
+    copied = transfer.examine(solver.net, job.weights)
+    if not is_edited:
+        transfer.check(copied)
+    solver.net._forward(0, 0)  # the data layer, mean and crop included
+    solver.test_nets[0].share_with(solver.net)
+    TestPass(solver.test_nets[0], [label for _, label in photos]).first_batch()
+    if shutil.disk_usage(job.folder.path).free > SNAPSHOT_BYTES_PER_WEIGHT_BYTE * job.weights.stat().st_size:
+        snapshots.take(solver, finetuning.prefix(job), seconds=0, losses=[])
+
+
+def _with_fast_fillers(net: str) -> str:
+    param = messages.parse(net, caffe_pb2.NetParameter())
+    for layer in param.layer:
+        for parameters in (layer.convolution_param, layer.inner_product_param):
+            if parameters.weight_filler.type in SLOW_FILLERS:
+                parameters.weight_filler.type = "constant"
+    return messages.text(param)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,297 @@
+"""What a run really runs: the solver and the net as a person left them, made fit for the run's folder.
+
+The solver of the variant names the net, as under stock Caffe; every name of a file is resolved as stock Caffe resolves
+it from the repository's root, but for `data/...`, which lies in the folder that --data names. The driver tests and
+takes snapshots itself, so it sets the fields of DRIVEN; what a person wrote there is said, not obeyed.
+"""
+
+from user_error import UserError
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.runs import Run
+from files import write_atomically
+from paper import DATASETS, LAST_LAYER, ROOT, VIEWS
+from prototxt import messages
+from prototxt.messages import caffe_pb2
+from prototxt.solver import solver as generated_solver
+
+NEVER = 2_000_000_000  # iterations: Caffe's own test phase is not used
+NET, SOLVER = "train_val.prototxt", "solver.prototxt"  # in the run's folder
+BINARYPROTO = caffe_pb2.SolverParameter.BINARYPROTO
+
+# Fields of the solver that the driver sets itself, and what decides instead of the file. README.md has the same table.
+DRIVEN = {
+    "random_seed": "--seeds decides",
+    "test_iter": "every test photo is scored exactly once",
+    "test_initialization": "the first evaluation is at test_interval",
+    "snapshot_prefix": "snapshots go into the run's folder",
+    "snapshot_after_train": "the last snapshot is always taken",
+    "snapshot_format": "snapshots are BINARYPROTO, which a resume can check",
+    "solver_mode": "--gpu and --cpu decide",
+    "device_id": "--gpu decides",
+}
+# Fields that decide no weight and no score: two solvers that differ in these alone make the same run.
+WITHOUT_EFFECT = ("net", "max_iter", "display", "average_loss", "debug_info", "test_interval", "snapshot", *DRIVEN)
+
+# The fields of a layer that name files or folders. A Python layer finds its module by PYTHONPATH.
+FILE_FIELDS = (
+    ("data_param", "source"),
+    ("data_param", "mean_file"),
+    ("transform_param", "mean_file"),
+    ("image_data_param", "source"),
+    ("image_data_param", "root_folder"),
+    ("image_data_param", "mean_file"),
+    ("hdf5_data_param", "source"),
+    ("hdf5_output_param", "file_name"),
+    ("window_data_param", "source"),
+    ("window_data_param", "root_folder"),
+    ("window_data_param", "mean_file"),
+    ("infogain_loss_param", "source"),
+)
+WRITTEN = ("hdf5_output_param",)  # these files need not be there
+
+
+@dataclass(frozen=True)
+class Prototxts:
+    """The prototxts of one run. Texts have no comments, and their fields are in the order of caffe.proto."""
+
+    net_file: str  # where the net was read from
+    solver_file: str
+    written_net: str  # as a person left it
+    written_solver: str
+    net: str  # as it runs, with absolute paths
+    solver: str  # as it runs, but for what depends on the run's folder
+    max_iter: int
+    evaluate_every: int  # iterations; 0: only where the paper reports
+    snapshot_every: int  # iterations; 0: only at the end
+    inputs: dict[str, str]  # SHA-256 of what decides the result
+    overridden: list[str]  # a line for each field that a person set and the driver sets otherwise
+    warnings: list[str]  # a line for each thing to know before it runs
+    marks: list[str]  # a line for each thing that a reader of the result has to know
+    unrepeatable: list[str]  # a line for each layer whose place in its data a resume cannot restore
+
+    def write(self, folder: Path) -> Path:
+        """Write both into the run's folder, absolute paths in the solver; the solver's path."""
+        param = messages.parse(self.solver, caffe_pb2.SolverParameter())
+        param.net = str(folder / NET)
+        param.snapshot_prefix = str(folder / param.snapshot_prefix)
+        write_atomically(folder / NET, self.net)
+        write_atomically(folder / SOLVER, messages.text(param))
+        return folder / SOLVER
+
+
+def resolve(run: Run, data: Path, max_iter: int | None = None, evaluate_every: int | None = None) -> Prototxts:
+    """The prototxts of a run whose datasets are in `data`.
+
+    `max_iter` and `evaluate_every` take the place of the solver's. Raises UserError where they cannot run.
+    """
+    data = data.resolve()
+    written = messages.read(run.solver, caffe_pb2.SolverParameter())
+    net_file = net_path(run.solver, written)
+    written_net = read_net(net_file)
+    net = resolved_net(net_file, written_net, data)
+    solver = driven(run, written, max_iter)
+    if not solver.max_iter:
+        raise UserError(f"{run.solver}: max_iter is not set, Caffe would do no iteration: set it, or give --max-iter")
+    unrepeatable = _unrepeatable(net)
+    marks = list(_other_sources(run, net_file, net, data))
+    return Prototxts(
+        net_file=str(net_file),
+        solver_file=str(run.solver),
+        written_net=messages.text(written_net),
+        written_solver=messages.text(written),
+        net=messages.text(net),
+        solver=messages.text(solver),
+        max_iter=solver.max_iter,
+        evaluate_every=evaluate_every or written.test_interval,
+        snapshot_every=written.snapshot,
+        inputs=_inputs(written_net, net, solver),
+        overridden=list(_overridden(run, written)),
+        warnings=[*_programs(net_file, net), *marks, *(f"{net_file}: {text}" for text in unrepeatable)],
+        marks=marks,
+        unrepeatable=unrepeatable,
+    )
+
+
+def net_path(solver_file: Path, solver: caffe_pb2.SolverParameter) -> Path:
+    """The file that the solver names as its net; UserError where it has its net otherwise."""
+    set_fields = {descriptor.name for descriptor, _ in solver.ListFields()}
+    for field in ("net_param", "train_net", "train_net_param", "test_net", "test_net_param"):
+        if field in set_fields:
+            raise UserError(f"{solver_file}: `{field}` is not supported: put the net into one file, named in `net`")
+    if solver.weights:
+        raise UserError(
+            f"{solver_file}: `weights` is not supported: a run starts from the model of models/registry.toml;"
+            " remove the line"
+        )
+    if not solver.net:
+        raise UserError(f"{solver_file}: the field `net` is missing: it names the net's prototxt")
+    path = _absolute(solver.net)
+    if not path.is_file():
+        raise UserError(f"{solver_file}: net: {path} is not there")
+    return path
+
+
+def read_net(path: Path) -> caffe_pb2.NetParameter:
+    """The net of `path`; one in the format of before 2015 (`layers`) as Caffe's own tool upgrades it."""
+    net = messages.read(path, caffe_pb2.NetParameter())
+    return messages.parse(_upgraded(path), caffe_pb2.NetParameter()) if net.layers else net
+
+
+def resolved_net(path: Path, written: caffe_pb2.NetParameter, data: Path) -> caffe_pb2.NetParameter:
+    """The net of `path` with every file that it names made absolute: 'data/...' lies in the folder `data`."""
+    net = caffe_pb2.NetParameter()
+    net.CopyFrom(written)
+    if not any(layer.name == LAST_LAYER for layer in net.layer):
+        raise UserError(f"{path}: no layer is named {LAST_LAYER}; the last layer has to keep that name")
+    for layer in net.layer:
+        for part, field in FILE_FIELDS:
+            name = getattr(getattr(layer, part), field)
+            if name:
+                place = _absolute(name, data)
+                if part not in WRITTEN and not place.exists():
+                    raise UserError(f"{path}: layer {layer.name} names {place}, which is not there")
+                trailing = "/" if field == "root_folder" else ""  # Caffe puts names right behind it
+                setattr(getattr(layer, part), field, f"{place}{trailing}")
+    return net
+
+
+def driven(run: Run, written: caffe_pb2.SolverParameter, max_iter: int | None) -> caffe_pb2.SolverParameter:
+    """The solver of one run: the driver itself tests and takes the snapshots. Paths are relative to its folder."""
+    solver = caffe_pb2.SolverParameter()
+    solver.CopyFrom(written)
+    if max_iter is not None:
+        solver.max_iter = max_iter
+    solver.net = NET
+    solver.random_seed = run.seed
+    solver.snapshot_prefix = snapshot_prefix(run)
+    solver.snapshot = 0
+    solver.snapshot_after_train = False
+    solver.snapshot_format = BINARYPROTO
+    solver.test_iter[:] = [1]
+    solver.test_interval = NEVER
+    solver.test_initialization = False
+    solver.ClearField("solver_mode")  # pycaffe reads neither
+    solver.ClearField("device_id")
+    return solver
+
+
+def snapshot_prefix(run: Run) -> str:
+    """What the names of a run's snapshots begin with, relative to its folder."""
+    return f"snapshots/{run.variant.replace('/', '_')}"
+
+
+def layers_in(net: caffe_pb2.NetParameter, phase: int) -> Iterator[caffe_pb2.LayerParameter]:
+    """The layers of one phase, by their include and exclude rules (net.cpp, FilterNet; stages are Caffe's affair)."""
+    for layer in net.layer:
+        included = [rule.phase for rule in layer.include if rule.HasField("phase")]
+        excluded = [rule.phase for rule in layer.exclude if rule.HasField("phase")]
+        if phase not in excluded and (not included or phase in included):
+            yield layer
+
+
+def _absolute(name: str, data: Path = ROOT / "data") -> Path:
+    path = Path(name)
+    return data.joinpath(*path.parts[1:]) if path.parts[:1] == ("data",) else ROOT / path
+
+
+def _upgraded(path: Path) -> str:
+    """The text that Caffe's upgrade_net_proto_text makes of a net in an old format."""
+    with tempfile.TemporaryDirectory() as folder:
+        new = Path(folder, "net.prototxt")
+        command = [Path(sys.prefix, "bin", "upgrade_net_proto_text"), path, new]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        if done.returncode:
+            said = done.stderr.strip().splitlines()
+            raise UserError(f"{path}: Caffe cannot upgrade this old format: {said[-1] if said else done.returncode}")
+        return new.read_text(encoding="utf-8")
+
+
+def _inputs(
+    written_net: caffe_pb2.NetParameter, net: caffe_pb2.NetParameter, solver: caffe_pb2.SolverParameter
+) -> dict[str, str]:
+    """The SHA-256 of what decides the weights: the net, the solver's rules, and the content of the files they name."""
+    rules = caffe_pb2.SolverParameter()
+    rules.CopyFrom(solver)
+    for field in WITHOUT_EFFECT:
+        if not (field == "max_iter" and solver.lr_policy == "poly"):  # the only policy that reads it
+            rules.ClearField(field)
+    found = {"net": _digest(messages.text(written_net)), "rules": _digest(messages.text(rules))}
+    names = {getattr(getattr(layer, part), field) for layer in net.layer for part, field in FILE_FIELDS[1:]}
+    contents = [Path(name).read_bytes() for name in sorted(names) if name and Path(name).is_file()]
+    return found | ({"files": _digest(*contents)} if contents else {})
+
+
+def _digest(*parts: str | bytes) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(part.encode() if isinstance(part, str) else part)
+    return total.hexdigest()
+
+
+def _overridden(run: Run, written: caffe_pb2.SolverParameter) -> Iterator[str]:
+    """A line for each field of DRIVEN that a person set."""
+    generated = caffe_pb2.SolverParameter()
+    if run.dataset in DATASETS:
+        messages.parse(generated_solver(run.dataset, run.network, run.view), generated)
+    for field, instead in DRIVEN.items():
+        theirs = _line(written, field)
+        if theirs and theirs != _line(generated, field):
+            yield f"{run.solver}: {theirs} is not used: {instead}"
+
+
+def _line(solver: caffe_pb2.SolverParameter, field: str) -> str:
+    """One field of a solver in the text format, '' where it is not set."""
+    only = caffe_pb2.SolverParameter()
+    for descriptor, value in solver.ListFields():
+        if descriptor.name == field:
+            if isinstance(value, str | int | float):
+                setattr(only, field, value)
+            else:
+                getattr(only, field).extend(value)
+    return " ".join(messages.text(only).split("\n")).strip()
+
+
+def _programs(path: Path, net: caffe_pb2.NetParameter) -> Iterator[str]:
+    """A line for the layers that run code of their own, and one for those that write files."""
+    python = [f"{layer.name} ({layer.python_param.module})" for layer in net.layer if layer.type == "Python"]
+    if python:
+        yield f"{path}: Python layers run code: {', '.join(python)}"
+    written = [(layer.name, layer.hdf5_output_param.file_name) for layer in net.layer if layer.type == "HDF5Output"]
+    if written:
+        yield f"{path}: HDF5Output layers write files: {', '.join(f'{name} ({file})' for name, file in written)}"
+
+
+def _unrepeatable(net: caffe_pb2.NetParameter) -> list[str]:
+    """A line for each layer of the training net whose state cannot be had again by running it forward."""
+    return [
+        f"layer {layer.name} ({layer.type}) cannot be put back to where it was: a resumed run takes another course"
+        for layer in layers_in(net, caffe_pb2.TRAIN)
+        if layer.type == "Python" or (layer.type == "HDF5Data" and layer.hdf5_data_param.shuffle)
+    ]
+
+
+def _other_sources(run: Run, path: Path, net: caffe_pb2.NetParameter, data: Path) -> Iterator[str]:
+    """A line for each layer that reads other records than the variant's; UserError where TEST cannot be scored."""
+    for phase, split in ((caffe_pb2.TRAIN, "train"), (caffe_pb2.TEST, "test")):
+        own = run.store(data, split)
+        for layer in layers_in(net, phase):
+            source = Path(layer.data_param.source).resolve()
+            if layer.bottom or (layer.type == "Data" and source == own.resolve()):
+                continue
+            where = f"{path}: layer {layer.name} ({split.upper()})"
+            if layer.type != "Data":
+                yield f"{where} is of type {layer.type}, it does not read {own.name} of this variant"
+                continue
+            if phase == caffe_pb2.TEST and source not in [own.with_name(f"test_{v}_lmdb").resolve() for v in VIEWS]:
+                raise UserError(
+                    f"{where} reads {source}, not the test photos: data/{run.dataset}/{own.name} holds them"
+                )
+            yield f"{where} reads {source}, not {own.name} of this variant"

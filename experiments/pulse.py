@@ -1,0 +1,77 @@
+"""What keeps a run in touch while Caffe works: it hears a stop, and says how far the run is."""
+
+import signal
+import time
+
+import caffe
+
+from experiments.course import Course
+from experiments.job import Job, Messages
+from experiments.losses import TrainingLoss
+from experiments.run_folder import Progress
+
+SECONDS_BETWEEN_MESSAGES = 0.2
+SECONDS_BETWEEN_NOTES = 1  # in progress.json
+STOPS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(Exception):
+    """A stop was asked for."""
+
+
+class Pulse:
+    """The process's ear for signals and its voice to the driver."""
+
+    def __init__(self, job: Job, messages: Messages) -> None:
+        self.job = job
+        self.messages = messages
+        self.stop_asked = False
+        self.last_message = self.last_note = 0.0
+
+    def listen_for_signals(self) -> None:
+        """From now on SIGINT and SIGTERM ask for a snapshot and a stop.
+
+        launch.py starts this process with both blocked: those that came since then are heard now.
+        """
+
+        def ask_to_stop(_number: int, _frame: object) -> None:
+            self.stop_asked = True
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, ask_to_stop)
+        signal.pthread_sigmask(
+            signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM)
+        )  # launch.py started us with them blocked
+
+    def check_stop(self) -> None:
+        """Raise Stopped if a stop was asked for."""
+        if self.stop_asked:
+            raise Stopped
+
+    def report(self, **message: object) -> None:
+        """Send a message to the driver; where it is gone, stop as if asked to."""
+        self.last_message = time.monotonic()
+        try:
+            self.messages.send(**message)
+        except BrokenPipeError:
+            self.stop_asked = True
+
+    def attach(self, solver: caffe.SGDSolver, loss: TrainingLoss, course: Course) -> None:
+        """Have the solver call us: before each forward pass, when weights and iteration fit together, and after it."""
+
+        def before_iteration() -> None:
+            self.check_stop()
+            loss.start()
+            now = time.monotonic()
+            if now - self.last_message > SECONDS_BETWEEN_MESSAGES:
+                latest = course.losses[-1] if course.losses else None
+                self.report(iteration=solver.iter, max_iter=self.job.prototxts.max_iter, loss=latest)
+            if now - self.last_note > SECONDS_BETWEEN_NOTES:
+                self.last_note = now
+                seconds = round(now - course.started, 3)
+                self.job.folder.write_progress(Progress(solver.iter, course.from_iteration, seconds))
+
+        def after_gradients() -> None:
+            course.losses.append(loss.value(solver.iter))
+
+        solver.add_callback(before_iteration, after_gradients)

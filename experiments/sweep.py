@@ -1,0 +1,106 @@
+"""The command `run`: decides what is left of the runs asked for, does it, and says how it ended."""
+
+from user_error import STOPPED, UserError
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from experiments import doctor, planning, preflight
+from experiments.display import Display, LoudConsole
+from experiments.job import Job
+from experiments.launch import Outcome, launch, noted_failure
+from experiments.planning import Options
+from experiments.runs import Run
+
+LINES_OF_A_DIFF = 30  # on the screen; the run's folder has all
+
+
+def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
+    """Do what is left of `runs`; the exit status: 0 all done, 1 some failed, 130 stopped on request."""
+    console = LoudConsole()
+    _require(doctor.examine(runs, options))
+    jobs, done, unfit = _plan(runs, options)
+    for name in done:
+        _say(console, f"{name}: done already")
+    if not jobs and not done:
+        raise UserError("\nerror: ".join(unfit.values()))
+    _require([doctor.disk(jobs, options.results)] if jobs else [])
+    for line in dict.fromkeys(line for job in jobs for line in job.prototxts.warnings):
+        _say(console, f"warning: {line}")
+    trials = preflight.try_out(jobs)
+    _show_edits(console, jobs, trials)
+    unfit |= {name: trial.problem for name, trial in trials.items() if trial.problem}
+    if dry_run:
+        return _say_what_is_left(console, jobs, unfit)
+    outcome = Outcome(failed=unfit)
+    for each in runs:
+        if each.name in unfit:
+            inputs = next((job.inputs for job in jobs if job.run == each), {})
+            reason = noted_failure(each, each.folder(options.results), inputs, unfit[each.name])
+            _say(console, f"{each.name}: failed: {reason}")
+    fit = [job for job in jobs if job.run.name not in unfit]
+    if fit:
+        with Display(console) as display:
+            launch(fit, planning.slots(fit, options), outcome, display.listen)
+    return _conclude(console, len(runs) - len(done), outcome)
+
+
+def _plan(runs: Sequence[Run], options: Options) -> tuple[list[Job], list[str], dict[str, str]]:
+    """The jobs that are left, the names of the runs that are done, and by their names why others cannot be done."""
+    jobs, done, refused = [], [], {}
+    threads = planning.default_threads(runs, options)
+    for run in runs:
+        try:
+            job = planning.job(run, options, threads)
+            if planning.is_done(job):
+                done.append(run.name)
+            else:
+                jobs.append(job)
+        except UserError as error:
+            refused[run.name] = str(error)
+    return jobs, done, refused
+
+
+def _require(findings: Sequence[doctor.Finding]) -> None:
+    problems = [f"{finding.subject}: {finding.text}" for finding in findings if finding.problem]
+    if problems:
+        raise UserError("\nerror: ".join(problems))
+
+
+def _show_edits(console: Console, jobs: Sequence[Job], trials: dict[str, preflight.Trial]) -> None:
+    """Print what a person edited, once for each file."""
+    shown = set()
+    for job in jobs:
+        for diff in trials[job.run.name].edits.values():
+            if diff in shown:
+                continue
+            shown.add(diff)
+            lines = diff.splitlines()
+            _say(console, "\n".join(lines[:LINES_OF_A_DIFF]))
+            if len(lines) > LINES_OF_A_DIFF:
+                _say(console, f"... {len(lines) - LINES_OF_A_DIFF} more lines in {job.folder.path / 'edits.diff'}")
+
+
+def _say_what_is_left(console: Console, jobs: Sequence[Job], problems: dict[str, str]) -> int:
+    for name, reason in problems.items():
+        _say(console, f"{name}: {reason}")
+    for job in jobs:
+        if job.run.name not in problems:
+            _say(console, f"{job.run.name}: to do ({job.folder.state()})")
+    return 1 if problems else 0
+
+
+def _conclude(console: Console, asked: int, outcome: Outcome) -> int:
+    if outcome.failed:
+        then = "fix what is said above, then the same command does what is left"
+        _say(console, f"{len(outcome.done)} of {asked} runs done, {len(outcome.failed)} failed: {then}")
+        return 1
+    if len(outcome.done) < asked:
+        _say(console, f"{len(outcome.done)} of {asked} runs done: the same command resumes from here")
+        return STOPPED
+    return 0
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,73 @@
+"""The results of one row of a table: those that are alike are averaged, the others stand by themselves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.run_folder import Result, RunFolder, Unreadable, seed_folders, seed_of, strangers
+from paper import Row, Table, stated
+
+
+@dataclass(frozen=True)
+class SeedResult:
+    """The result of one run."""
+
+    seed: int
+    folder: RunFolder
+    result: Result
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return self.result.record
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is of a row: its results in groups, the usual group first; states of the other runs; complaints."""
+
+    groups: list[list[SeedResult]]
+    states: list[str]
+    unreadable: list[str]  # a line for each file that cannot be read
+
+
+def wanted_iteration(table: Table) -> int:
+    """The iteration whose accuracy the table reports (III-B.2)."""
+    return stated("finetuning.max_iter" if table.source else "demo.max_iter")
+
+
+def found(table: Table, row: Row, results: Path) -> Found:
+    """The results of a row below `results`."""
+    variant = results / table.dataset / f"{row.network}_{row.view}"
+    done, states, unreadable = (
+        [],
+        [],
+        [f"{path}: ignored, its name is not seed-<number>" for path in strangers(variant)],
+    )
+    for folder in seed_folders(variant):
+        try:
+            result = folder.result(wanted_iteration(table)) or folder.result()
+            if result is None:
+                states.append(folder.state())
+            else:
+                done.append(SeedResult(seed_of(folder.path), folder, result))
+        except Unreadable as error:
+            states.append("unreadable")
+            unreadable.append(str(error))
+    return Found(list(_groups(done, wanted_iteration(table))), states, unreadable)
+
+
+def _groups(done: list[SeedResult], wanted: int) -> Iterator[list[SeedResult]]:
+    """Seeds of the same net, rules, weights, photos and iteration; the unedited at full length first."""
+    groups: dict[tuple, list[SeedResult]] = {}
+    for each in done:
+        groups.setdefault((each.result.iteration, *sorted(each.record["inputs"].items())), []).append(each)
+    yield from sorted(
+        groups.values(),
+        key=lambda group: (
+            group[0].result.iteration != wanted,
+            any(group[0].record.get("edited", {}).values()),
+            -len(group),
+            group[0].seed,
+        ),
+    )
