@@ -1,4 +1,4 @@
-"""The command line of the data preparation: python -m data_prep ava|cuhkpq|demo."""
+"""The command line of the data preparation: `python -m data_prep ava|cuhkpq|demo`."""
 
 from user_error import UserError, exit_with_status
 
@@ -9,6 +9,8 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
 
+import commands
+from arguments import Parser, count, positive
 from data_prep.partitions import Partition
 from data_prep.request import Request, checked_name, digest_of_files, digest_of_lines
 from paper import VIEWS, stated
@@ -74,7 +76,8 @@ def _demo(arguments: argparse.Namespace) -> None:
     print(f"{root}: {drawn.photos:,} photos = {drawn.good:,} good + {bad:,} bad, {drawn.test:,} for test")
     print(f"{arguments.out / 'cuhkpq'}: {drawn.cuhkpq_high:,} of high quality, {drawn.cuhkpq_low:,} of low")
     print("one photo is missing and one is cut off, as in real copies")
-    print(f"next: python -m data_prep ava --root {root} --partition large --name demo --allow-bad 2")
+    options = ["--root", root.resolve(), "--partition", "large", "--name", "demo", "--allow-bad", 2]
+    print(f"next: {commands.module('data_prep', 'ava', *options)}")
 
 
 def _request(arguments: argparse.Namespace, parameters: dict[str, str]) -> Request:
@@ -94,6 +97,7 @@ def _request(arguments: argparse.Namespace, parameters: dict[str, str]) -> Reque
         views=views,
         encoded=arguments.encoded,
         parameters=parameters,
+        extra=getattr(arguments, "extra", None),
     )
 
 
@@ -103,7 +107,7 @@ def _run(
     partition: Callable[[], Partition],
     require_images: Callable[[], object],
 ) -> None:
-    """Say what would be done, or do it, or say that it is done."""
+    """Print what would be done, or do it, or say that it is already done."""
     from data_prep import prepare, space, summary
 
     if arguments.dry_run:
@@ -118,14 +122,12 @@ def _run(
     print(summary.text(content, request))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m data_prep", description="Prepare photos for Caffe: lists, views, LMDBs."
-    )
-    commands = parser.add_subparsers(dest="dataset", required=True, metavar="ava|cuhkpq|demo")
+def _parser() -> Parser:
+    parser = Parser(prog=commands.module("data_prep"), description="Prepare photos for Caffe: lists, views, LMDBs.")
+    readers = parser.add_subparsers(dest="dataset", required=True, metavar="ava|cuhkpq|demo")
 
-    ava = commands.add_parser("ava", help="AVA's partitions large and small (Tables III and IV)")
-    ava.add_argument("--partition", required=True, choices=("large", "small"))
+    ava = _reader(readers, "ava", "AVA's partitions large and small (Tables III and IV)")
+    ava.add_argument("--partition", required=True, choices=("large", "small"), help="which partition")
     ava.add_argument(
         "--small-rule",
         choices=SMALL_RULES,
@@ -137,8 +139,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     ava.set_defaults(run=_ava)
 
-    cuhkpq = commands.add_parser("cuhkpq", help="CUHKPQ's partitions small and large (Tables II and I)")
-    cuhkpq.add_argument("--partition", required=True, choices=("small", "large"))
+    cuhkpq = _reader(readers, "cuhkpq", "CUHKPQ's partitions small and large (Tables II and I)")
+    cuhkpq.add_argument("--partition", required=True, choices=("small", "large"), help="which partition")
     cuhkpq.add_argument(
         "--extra", type=Path, metavar="DIR",
         help="the additional photos of 'large': HighQuality/ and LowQuality/, or manifest.csv with path,label",
@@ -157,30 +159,30 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--name", help="the dataset's folder (<dataset>-<partition>)")
         command.add_argument(
             "--seed",
-            type=int,
+            type=count,
             default=stated("partitions.seed"),
             metavar="N",
-            help="of every draw (%(default)s)",
+            help="of every random draw (%(default)s)",
         )
         command.add_argument("--views", nargs="+", choices=VIEWS, default=list(VIEWS), help="which views (both)")
         command.add_argument(
             "--encoded",
             action="store_true",
-            help="JPEG inside: a fifth of the disk space, slower training",
+            help="store JPEGs: a fifth of the disk space, slower training",
         )
         command.add_argument(
-            "--allow-bad", type=_count, default=0, metavar="N",
-            help="how many missing or corrupt photos to accept beside those known to be broken (0)",
+            "--allow-bad", type=count, default=0, metavar="N",
+            help="how many missing or corrupt photos to accept, not counting those known to be broken (0)",
         )  # fmt: skip
-        command.add_argument("--dry-run", action="store_true", help="print counts and disk need, touch no image")
+        command.add_argument("--dry-run", action="store_true", help="print counts and disk need, open no picture")
 
-    demo = commands.add_parser("demo", help="draw a small dataset in AVA's and CUHKPQ's layouts")
+    demo = _reader(readers, "demo", "draw a small dataset in AVA's and CUHKPQ's layouts")
     demo.add_argument("--out", type=Path, required=True, metavar="DIR", help="where ava/ and cuhkpq/ are drawn")
     photos = stated("partitions.demo.train") + stated("partitions.demo.test")
-    demo.add_argument("--photos", type=_positive, default=photos, metavar="N", help="how many (%(default)s)")
+    demo.add_argument("--photos", type=positive, default=photos, metavar="N", help="how many (%(default)s)")
     demo.add_argument(
         "--seed",
-        type=int,
+        type=count,
         default=stated("partitions.demo.seed"),
         metavar="N",
         help="of the drawing (%(default)s)",
@@ -189,10 +191,14 @@ def _parser() -> argparse.ArgumentParser:
 
     for command in (ava, cuhkpq, demo):
         command.add_argument(
-            "--jobs", type=_positive, default=len(os.sched_getaffinity(0)), metavar="N",
-            help="processes that decode, or draw (%(default)s)",
+            "--jobs", type=positive, default=len(os.sched_getaffinity(0)), metavar="N",
+            help="processes that decode or draw (%(default)s)",
         )  # fmt: skip
     return parser
+
+
+def _reader(readers: argparse._SubParsersAction, name: str, help: str) -> Parser:
+    return readers.add_parser(name, help=help, description=help)
 
 
 def _delta(text: str) -> Decimal:
@@ -203,18 +209,6 @@ def _delta(text: str) -> Decimal:
     if not delta.is_finite() or not 0 <= delta < stated("labels.threshold"):
         raise argparse.ArgumentTypeError(f"{text} is not in 0 <= D < {stated('labels.threshold')}")
     return delta
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of photos")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
 
 
 if __name__ == "__main__":

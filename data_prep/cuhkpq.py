@@ -21,7 +21,9 @@ LABELS = {"1": GOOD, "good": GOOD, "0": BAD, "bad": BAD}
 
 
 def read_cuhkpq(root: Path) -> list[Photo]:
-    """The photos of the 7 categories x 2 qualities, by path; raises UserError where a folder is not there or empty."""
+    """The photos of the 7 categories x 2 qualities, by path; raises UserError if a folder is missing or empty."""
+    if not root.is_dir():
+        raise UserError(f"--root {root} is not a folder: it is the one that holds HighQuality/ and LowQuality/")
     base = next((path for path in (root, root / FOLDER) if (path / "HighQuality").is_dir()), None)
     if base is None:
         raise UserError(
@@ -35,7 +37,7 @@ def read_cuhkpq(root: Path) -> list[Photo]:
             names = _pictures(base / cell)
             if not names:
                 raise UserError(
-                    f"{base / cell} is not there or holds no picture; unpack CUHKPQ anew, all 14 folders are needed"
+                    f"{base / cell} is missing or holds no picture; unpack CUHKPQ again, all 14 folders are needed"
                 )
             photos += [Photo(f"{cell}/{name}", base, f"{cell}/{name}", label, cell=cell) for name in names]
     return photos
@@ -44,7 +46,7 @@ def read_cuhkpq(root: Path) -> list[Photo]:
 def read_extra(folder: Path, known: list[Photo]) -> list[Photo]:
     """The extra photos of CUHKPQ (large): `manifest.csv` (path,label) in `folder`, or its HighQuality/ and LowQuality/.
 
-    Raises UserError where a file is already one of the `known` photos: it could end in training and in test.
+    Raises UserError if a file is already one of the `known` photos: it could end up in training and in test.
     """
     if not folder.is_dir():
         raise UserError(f"--extra {folder} is not a folder")
@@ -76,19 +78,26 @@ def refuse_without_extra() -> UserError:
     extra = stated("partitions.cuhkpq-large.extra")
     return UserError(
         f"cuhkpq-large needs --extra DIR: the paper's {large:,} photos are CUHKPQ's {small:,} and {extra:,} more "
-        "'available in the download pages' (IV-A.1), which it does not name; by their number they may be the 6,000 + "
-        "6,000 photos of Ke et al. 2006, unconfirmed. DIR holds HighQuality/ and LowQuality/, or manifest.csv with "
-        "path,label"
+        "'available in the download pages' (IV-A.1), which it does not name; judging by their number they may be the "
+        "6,000 + 6,000 photos of Ke et al. 2006, unconfirmed. DIR holds HighQuality/ and LowQuality/, or manifest.csv "
+        "with path,label"
     )
 
 
 def _pictures(folder: Path) -> list[str]:
-    """The names of the pictures in a folder, sorted; hidden files and those of the system are no pictures."""
+    """The names of the pictures in a folder, sorted; hidden files and those of the system are no pictures.
+
+    [] if there is no such folder. Raises UserError for a name that no list can hold.
+    """
     try:
         names = os.listdir(folder)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(name for name in names if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS)
+    pictures = [name for name in names if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS]
+    for name in pictures:
+        if any("\ud800" <= character <= "\udfff" for character in name):  # bytes that are not UTF-8
+            raise UserError(f"{folder} holds a picture whose name is not UTF-8, {name!r}: rename it")
+    return sorted(pictures)
 
 
 def _labelled_files(folder: Path) -> list[tuple[str, int]]:
@@ -106,14 +115,17 @@ def _manifest_rows(manifest: Path) -> list[tuple[str, int]]:
     rows = {}
     with manifest.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
-        if not {"path", "label"} <= set(reader.fieldnames or ()):
-            raise UserError(f"{manifest}:1: the first line must name the columns path,label")
-        for row in reader:
-            where = f"{manifest}:{reader.line_num}:"
-            label = LABELS.get((row["label"] or "").strip().lower())
-            if not row["path"] or label is None:
-                raise UserError(f"{where} a line is path,label with the label 1 (good) or 0 (bad)")
-            if row["path"] in rows:
-                raise UserError(f"{where} {row['path']} stands there twice; remove one of them")
-            rows[row["path"]] = label
+        try:
+            if not {"path", "label"} <= set(reader.fieldnames or ()):
+                raise UserError(f"{manifest}:1: the first line must name the columns path,label")
+            for row in reader:
+                where = f"{manifest}:{reader.line_num}:"
+                path, label = row["path"], LABELS.get((row["label"] or "").strip().lower())
+                if not path or "\0" in path or label is None:
+                    raise UserError(f"{where} a line is path,label with the label 1 (good) or 0 (bad)")
+                if path in rows:
+                    raise UserError(f"{where} {path} is there twice; remove one of them")
+                rows[path] = label
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise UserError(f"{manifest} is not a CSV file in UTF-8: {error}") from None
     return sorted(rows.items())

@@ -1,14 +1,14 @@
 """Bytes of a picture file -> pixels as Caffe's own reader gives them, or the reason why the file is damaged.
 
 OpenCV decodes into 3 channels, BGR, 8 bits, turned as EXIF says: grey, CMYK, 16-bit and transparent pictures too, and
-PNG, GIF or WebP under the name .jpg. What it does not tell is damage: libjpeg fills what it cannot decode with grey,
-and says so on the process's standard error only. So that is where we read it, at a cost of some 1 % of the decoding.
+PNG, GIF or WebP under the name .jpg. It does not report damage: libjpeg fills what it cannot decode with grey, and
+warns only on the process's standard error. So we read the warnings there, at about 1 % of the cost of decoding.
 
-Guards, cheapest first: the end of the file (a JPEG that broke off and was padded has no end-of-image marker; one that
-just stops OpenCV refuses, as long as it decodes from memory), OpenCV's own refusal, libjpeg's warning. libjpeg prints
-its first warning only: where that one is harmless (stray bytes between segments, an odd JFIF version), the picture is
-decoded once more without the segments that may cause it. Stray bytes before the end are harmless too if they are few;
-many mean that the decoder lost its way. Damage that decodes without a warning (most single flipped bits) stays unseen.
+Checks, cheapest first: the end of the file (a JPEG that broke off and was padded has no end-of-image marker; one that
+just stops is refused by OpenCV, as long as it decodes from memory), OpenCV's own refusal, libjpeg's warning. libjpeg
+prints only its first warning: if that one is harmless (stray bytes between segments, an odd JFIF version), the picture
+is decoded again without the segments that may cause it. A few stray bytes before the end are harmless too; many mean
+that the decoder lost its way. Damage that decodes without a warning (most single flipped bits) is not found.
 """
 
 import os
@@ -44,7 +44,7 @@ class DamagedPicture(Exception):
 
 
 def decode(data: bytes) -> np.ndarray:
-    """The picture, height x width x 3 BGR uint8; raises DamagedPicture where the file does not hold it whole."""
+    """The picture, height x width x 3 BGR uint8; raises DamagedPicture if the file does not hold all of it."""
     if not data:
         raise DamagedPicture("the file is empty")
     is_jpeg = data.startswith(b"\xff\xd8")
@@ -60,7 +60,7 @@ def decode(data: bytes) -> np.ndarray:
 
 
 def _require_harmless(data: bytes, segments: list[tuple[int, int]], said: str) -> None:
-    """Raise DamagedPicture unless what libjpeg said about a JPEG is no damage."""
+    """Raise DamagedPicture unless libjpeg's warning about a JPEG is harmless."""
     warning = WARNING.search(said)
     if warning and HARMLESS.search(warning[0]):
         warning = WARNING.search(_decode(_bare(data, segments))[1])
@@ -72,7 +72,7 @@ def _require_harmless(data: bytes, segments: list[tuple[int, int]], said: str) -
 
 
 def _decode(data: bytes) -> tuple[np.ndarray | None, str]:
-    """OpenCV's picture, or None, and what the decoders wrote to standard error meanwhile."""
+    """OpenCV's picture or None, and what the decoders wrote to standard error."""
     with _standard_error() as said:
         try:
             picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
@@ -99,13 +99,13 @@ def _standard_error() -> Iterator[Callable[[], str]]:
 def _refusal(data: bytes, said: str) -> str:
     kind = next((name for start, name in SIGNATURES.items() if data.startswith(start)), None)
     if kind is None:
-        return "not a picture: OpenCV knows no such format"
+        return "not a picture: OpenCV does not know the format"
     detail = re.sub(r"^.*?(?:libpng error:|: error:)\s*", "", " ".join(said.split()))[:120]
     return f"the {kind} cannot be decoded" + (f": {detail}" if detail else "")
 
 
 def _segments(data: bytes) -> list[tuple[int, int]]:
-    """(begin, end) of each segment of a JPEG up to and with its first start-of-scan; [] where there is none."""
+    """(begin, end) of each segment of a JPEG up to and with its first start-of-scan; [] if there is none."""
     segments = []
     position = 2
     while (position := data.find(b"\xff", position)) >= 0 and position + 4 <= len(data):

@@ -5,15 +5,15 @@
 <out>/demo.json  what was drawn
 
 A photo is a function of the seed and its index (and of the versions of NumPy, OpenCV and Pillow), whatever the
-number of jobs. Everything is drawn into a hidden folder beside <out> and renamed at the end.
+number of jobs. Everything is drawn into a hidden folder beside <out>, which is renamed at the end.
 """
 
 from user_error import UserError
 
-import fcntl
 import hashlib
 import json
 import multiprocessing
+import operator
 import os
 import shutil
 import signal
@@ -30,6 +30,7 @@ import cv2
 from rich.console import Console
 from rich.progress import track
 
+import files
 from data_prep.demo_camera import take_photo
 from data_prep.demo_layout import encode, photo_id, write_ava, write_cuhkpq
 from data_prep.demo_score import generators, rate
@@ -53,16 +54,12 @@ class DemoSummary:
 
 
 def draw_dataset(out: Path, photos: int, seed: int, jobs: int) -> DemoSummary:
-    """Draw `photos` photos into `out` with `jobs` processes; a set that is already there is left as it is.
+    """Draw `photos` photos into `out` with `jobs` processes; a set that is already there is not touched.
 
-    Raises UserError for numbers out of range, for a folder that holds something else, or where writing fails.
+    Raises UserError for a number of photos out of range, for a folder that holds something else, or if writing fails.
     """
     if not MIN_PHOTOS <= photos <= MAX_PHOTOS:
         raise UserError(f"--photos {photos}: give a number from {MIN_PHOTOS} to {MAX_PHOTOS}")
-    if seed < 0:
-        raise UserError(f"--seed {seed}: give 0 or a positive number")
-    if jobs < 1:
-        raise UserError(f"--jobs {jobs}: give 1 or more")
     out = out.resolve()
     try:
         if (out / STAMP).is_file():
@@ -81,12 +78,12 @@ def draw_dataset(out: Path, photos: int, seed: int, jobs: int) -> DemoSummary:
 
 def read_stamp(out: Path, photos: int, seed: int) -> DemoSummary:
     """The summary of the set in `out`, which must be the one that `photos` and `seed` would draw now."""
-    advice = f"delete {out} or choose another --out"
+    advice = f"remove {out} or choose another --out"
     try:
-        stamp = json.loads((out / STAMP).read_text())
+        stamp = json.loads((out / STAMP).read_text(encoding="utf-8"))
         drawing = stamp.pop("drawing")
-        summary = DemoSummary(**stamp)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        summary = DemoSummary(**{name: operator.index(value) for name, value in stamp.items()})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{out / STAMP} is damaged: {advice}") from error
     if (summary.photos, summary.seed) != (photos, seed):
         there = f"--photos {summary.photos} --seed {summary.seed}"
@@ -97,29 +94,26 @@ def read_stamp(out: Path, photos: int, seed: int) -> DemoSummary:
 
 
 def drawing_version() -> str:
-    """A hash of the source of everything that decides what is drawn."""
+    """A hash of the source files that decide what is drawn."""
     sources = sorted(Path(__file__).parent.glob("demo_*.py"))
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
 @contextmanager
 def hidden_folder(out: Path) -> Iterator[Path]:
-    """An empty hidden folder beside `out` that is ours alone, gone afterwards unless it was renamed."""
+    """An empty hidden folder beside `out` that only we use; it is removed at the end unless it was renamed."""
     folder = out.with_name(f".{out.name}.drawing")
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise UserError(f"{out} is being drawn by another process: wait for it to end") from error
-    try:
-        for leftover in folder.iterdir():
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(descriptor)
+        with files.locked(out.with_name(f".{out.name}.lock")):
+            shutil.rmtree(folder, ignore_errors=True)  # left by a killed call
+            folder.mkdir()
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+    except files.Held:
+        raise UserError(f"{out} is being drawn by another process: wait for it to end") from None
 
 
 def draw_into(folder: Path, photos: int, seed: int, jobs: int) -> DemoSummary:
@@ -149,13 +143,13 @@ def draw_photos(images: Path, photos: int, seed: int, jobs: int) -> None:
         for _ in track(drawn, f"drawing {photos} photos", photos, console=Console(stderr=True)):
             pass
     except BrokenProcessPool as error:
-        raise UserError("a drawing process was killed, perhaps for want of memory: try fewer --jobs") from error
+        raise UserError("a drawing process was killed, perhaps because memory ran out: try fewer --jobs") from error
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def start_worker() -> None:
-    """Make a process draw on one core, leave Ctrl-C to its parent, and end when its parent is gone."""
+    """Set up a drawing process: one core, Ctrl-C left to its parent, its end when the parent ends."""
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

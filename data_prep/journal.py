@@ -1,8 +1,8 @@
-"""What became of each listed photo so far, on disk: the memory of a preparation that may be killed at any moment.
+"""What became of each listed photo so far, on disk, so that a preparation can be killed and resumed at any moment.
 
-The journal is a CSV of one line per photo in record order, training photos before test photos. Lines are added a
-checkpoint at a time, after the checkpoint's records are safe in the stores; what stands beyond the last whole
-checkpoint (a torn write) is cut off.
+The journal is a CSV with one line per photo in record order, training photos before test photos. Lines are added a
+checkpoint at a time, after the checkpoint's records are safe in the stores. Lines after the last whole checkpoint (a
+torn write) are cut off.
 """
 
 import csv
@@ -17,7 +17,7 @@ WRITTEN, MISSING, CORRUPT, EXCLUDED = "written", "missing", "corrupt", "excluded
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one photo; width and height in pixels of the decoded picture, 0 where there is none."""
+    """What became of one photo; width and height in pixels of the decoded picture, 0 if there is none."""
 
     status: str
     reason: str = ""
@@ -27,7 +27,7 @@ class Outcome:
 
 def read(path: Path, checkpoints: Sequence[int]) -> list[Outcome]:
     """The outcomes up to the last whole checkpoint (`checkpoints`: numbers of photos, rising)."""
-    if not path.is_file():
+    if not path.exists():
         return []
     outcomes = list(_lines(path))
     whole = max((count for count in checkpoints if count <= len(outcomes)), default=0)
@@ -56,12 +56,13 @@ def _text(outcomes: Sequence[Outcome]) -> bytes:
 
 
 def _lines(path: Path) -> Iterator[Outcome]:
-    """The whole lines; ends at the first that is torn."""
+    """The whole lines; stops at the first that is damaged."""
     text = path.read_bytes().decode(errors="replace")
     text = text[: text.rfind("\n") + 1]
-    for row in csv.reader(io.StringIO(text)):
-        try:
-            status, reason, width, height = row
+    try:
+        for status, reason, width, height in csv.reader(io.StringIO(text)):
+            if status not in (WRITTEN, MISSING, CORRUPT):
+                return
             yield Outcome(status, reason, int(width), int(height))
-        except ValueError:
-            return
+    except (ValueError, csv.Error):
+        return

@@ -1,11 +1,13 @@
-"""Datums in and out of LMDB, readable by Caffe's Data layer; `caffe` itself is not needed.
+"""Writes and reads LMDBs of Datums as Caffe's Data layer reads them; `caffe` itself is not needed.
 
 A record is Caffe's Datum (caffe.proto) under the key %08d: 3x256x256 uint8, planes in the order blue, green,
 red, or with `encoded` a JPEG of it. A store grows in checkpoints, one transaction each, every one with a freshly
-opened environment: LMDB then has no pages left over from earlier transactions whose old content could shine
-through, and the file depends on the records and checkpoints alone. So a store that was interrupted and went on
-is the same, byte for byte, as one that was not (tests/test_prepare.py).
+opened environment: LMDB then reuses no page of an earlier transaction, with its old content, and the file depends
+only on the records and the checkpoints. So a store that was interrupted and resumed is the same, byte for byte, as
+one that was not (tests/test_prepare.py).
 """
+
+from user_error import UserError
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from pathlib import Path
 import lmdb
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
 
 from paper import stated
 
@@ -25,6 +28,7 @@ RECORD_BYTES = RAW_BYTES + 64  # a raw record with its fields; no record is larg
 PAGE = 4096
 ENCODED_ESTIMATE = 40 * 1024  # bytes of a JPEG record, quality 95: 29 KB on average over 200 photos, 90 % under 40 KB
 MAP_SLACK = 1 << 24
+AGAIN = "remove the dataset's folder and prepare it again"
 
 
 class StoreDiffers(Exception):
@@ -85,8 +89,8 @@ def checkpoint(folder: Path, capacity: int) -> Iterator[Callable[[int, memoryvie
     """Add one checkpoint to a store: yields put(position, record); committed and synced to the disk at the end.
 
     `capacity` is the number of records that the store is planned for. A record that the store already has is
-    passed over: the process was killed between two stores' commits. Raises StoreDiffers where it is another one (the
-    photos changed in between), lmdb.Error where the disk is full.
+    skipped: the process was killed between two stores' commits. Raises StoreDiffers if the two are not the same (the
+    photos changed in between), lmdb.Error if the disk is full.
     """
     with _opened(folder, capacity) as environment:
         have = environment.stat()["entries"]
@@ -102,32 +106,60 @@ def checkpoint(folder: Path, capacity: int) -> Iterator[Callable[[int, memoryvie
 
 
 def entries(folder: Path) -> int:
-    """How many records a store holds; 0 where there is none."""
-    if not (folder / "data.mdb").is_file():
+    """How many records a store holds; 0 if there is none. Raises UserError if it is damaged or no LMDB."""
+    if not (folder / "data.mdb").exists():
         return 0
-    with lmdb.open(str(folder), readonly=True, lock=False) as environment:
+    with _reading(folder) as environment:
         return environment.stat()["entries"]
 
 
 def read_records(folder: Path) -> Iterator[tuple[int, int, np.ndarray]]:
-    """(position, label, view 256x256x3 BGR uint8) of each record of a complete store, in order."""
-    with (
-        lmdb.open(str(folder), readonly=True, lock=False) as environment,
-        environment.begin(buffers=True) as transaction,
-    ):
+    """(position, label, view 256x256x3 BGR uint8) of each record of a complete store, in order.
+
+    Raises UserError if the store is damaged or no LMDB, or if a record is no view.
+    """
+    with _reading(folder) as environment, environment.begin(buffers=True) as transaction:
         for name, record in transaction.cursor():
-            datum = Datum.FromString(bytes(record))
-            yield int(bytes(name[:8])), datum.label, pixels(datum)
+            try:
+                datum = Datum.FromString(bytes(record))
+                position, view = int(bytes(name[:8])), pixels(datum)
+            except (DecodeError, ValueError) as error:
+                raise UserError(f"{folder}: record {bytes(name)!r} is not a view ({error}); {AGAIN}") from None
+            yield position, datum.label, view
 
 
 def pixels(datum: Datum) -> np.ndarray:
-    """Pixels of a Datum, 256x256x3 BGR uint8."""
+    """Pixels of a Datum, 256x256x3 BGR uint8; raises ValueError if it holds something else."""
     data = np.frombuffer(datum.data, np.uint8)
     if datum.encoded:
-        import cv2  # only needed here: the process that writes does without it
+        import cv2  # only needed here: the process that writes does not load it
 
-        return cv2.imdecode(data, cv2.IMREAD_COLOR)
-    return data.reshape(datum.channels, datum.height, datum.width).transpose(1, 2, 0)
+        view = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    else:
+        view = data.reshape(datum.channels, datum.height, datum.width).transpose(1, 2, 0)
+    if view is None or view.shape != (SIZE, SIZE, CHANNELS):
+        raise ValueError("its JPEG cannot be decoded" if view is None else f"its shape is {view.shape}")
+    return view
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[lmdb.Environment]:
+    """A store for reading; raises UserError if it is damaged or no LMDB, OSError if it may not be read."""
+    file = folder / "data.mdb"
+    with file.open("rb"):
+        size = file.stat().st_size
+    try:
+        with lmdb.open(str(folder), readonly=True, lock=False) as environment:
+            if size < (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]:
+                raise UserError(f"{file} is cut off; {AGAIN}")  # LMDB would end the process with a bus error
+            yield environment
+    except lmdb.Error as error:
+        raise UserError(f"{folder} cannot be read as an LMDB: {_reason(error)}; {AGAIN}") from None
+
+
+def _reason(error: lmdb.Error) -> str:
+    """What LMDB said, without the path that it begins with."""
+    return str(error).rpartition(": ")[2]
 
 
 def _opened(folder: Path, capacity: int) -> lmdb.Environment:

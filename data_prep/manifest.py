@@ -1,5 +1,7 @@
 """manifest.csv: what became of every photo of the dataset, one line each."""
 
+from user_error import UserError
+
 import csv
 import os
 from collections.abc import Iterable, Iterator
@@ -14,7 +16,7 @@ COLUMNS = (
 
 
 def rows(partition: Partition, outcomes: Iterable[Outcome]) -> Iterator[tuple]:
-    """The lines of the manifest: training and test photos in record order, then those left out, by id.
+    """The lines of the manifest: training and test photos in record order, then the excluded ones by id.
 
     `position` is the record's key in the stores of its split; `outcomes` are in record order.
     """
@@ -49,3 +51,19 @@ def read(path: Path) -> Iterator[dict[str, str]]:
     """The lines of a manifest as dictionaries by column."""
     with path.open(newline="", encoding="utf-8") as file:
         yield from csv.DictReader(file)
+
+
+def test_photos(folder: Path) -> list[tuple[str, int]]:
+    """Id and label of the test photos of a dataset, in the order of their LMDBs; UserError where it cannot be read."""
+    path = folder / "manifest.csv"
+    try:
+        found = [
+            (int(row["position"]), row["photo_id"], int(row["label"]))
+            for row in read(path)
+            if row["split"] == "test" and row["status"] == WRITTEN
+        ]
+    except (OSError, KeyError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}): remove {folder}, and prepare it again") from None
+    if not found:
+        raise UserError(f"{path} names no test photo that was written: remove {folder}, and prepare it again")
+    return [(photo_id, label) for _, photo_id, label in sorted(found)]

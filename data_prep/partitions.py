@@ -1,4 +1,4 @@
-"""Photo records -> training and test lists: the paper's partitions (III-A, IV-A) and our choices where it is silent.
+"""Photo records -> training and test lists: the paper's partitions (III-A, IV-A), with our choices where it is silent.
 
 Every function is pure: the same photos, in whatever order, and the same seed give the same lists.
 The lists come in the order in which their records are stored: random, seeded (III-C).
@@ -16,7 +16,7 @@ from paper import stated
 
 @dataclass(frozen=True)
 class Partition:
-    """Training and test photos in record order; what was left out and why; the rule and its notes in words."""
+    """Training and test photos in record order; the excluded photos and why; the rule and its notes in words."""
 
     train: list[Photo]
     test: list[Photo]
@@ -29,7 +29,7 @@ class Partition:
 
 
 def ava_large(photos: Sequence[Photo], test_ids: Sequence[str] | None, seed: int, delta: Fraction) -> Partition:
-    """AVA (large): the official test list, or a seeded draw where it is missing; all the rest trains (IV-A.2).
+    """AVA (large): the official test list, or a seeded draw if it is missing; all other photos train (IV-A.2).
 
     delta > 0 leaves out the training photos with 5 - delta <= mean <= 5 + delta (III-A).
     """
@@ -52,7 +52,7 @@ def ava_large(photos: Sequence[Photo], test_ids: Sequence[str] | None, seed: int
         rule = f"test: a seeded draw of {wanted:,}; training: all the rest"
         notes.append(
             f"{stated('partitions.ava-large.test_list')} is missing: the test photos are a draw of ours, "
-            "not AVA's official list; numbers on it compare with no one else's"
+            "not AVA's official list; results on them cannot be compared with anyone else's"
         )
     held_out = {photo.photo_id for photo in test}
     train = [photo for photo in photos if photo.photo_id not in held_out]

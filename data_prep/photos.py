@@ -1,4 +1,4 @@
-"""The record of one photo, and the one way in which photos are put into a random order."""
+"""The record of one photo, and the random order of photos."""
 
 import hashlib
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GOOD, BAD = 1, 0
-EXTRA = "extra/"  # where the ids and cells of CUHKPQ's extra photos begin
+EXTRA = "extra/"  # how the ids and cells of CUHKPQ's extra photos begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Photo:
     """One photo of a dataset, before anyone has looked at its pixels.
 
     `path` is relative to `folder`; `total / votes` is the exact mean score (votes 0: the dataset has
-    no scores); `cell` is the group within which a partition is balanced ("" where there is none).
+    no scores); `cell` is the group within which a partition is balanced ("" if there is none).
     """
 
     photo_id: str
@@ -31,7 +31,7 @@ class Photo:
 
     @property
     def score(self) -> str:
-        """The mean score as the fraction 'sum/votes', or '' where the dataset has no scores."""
+        """The mean score as the fraction 'sum/votes', or '' if the dataset has no scores."""
         return f"{self.total}/{self.votes}" if self.votes else ""
 
 

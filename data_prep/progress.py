@@ -1,4 +1,4 @@
-"""How far the work is: a bar on a terminal, a line every ten seconds elsewhere."""
+"""Shows how far the work is: a bar on a terminal, a line every ten seconds elsewhere."""
 
 import sys
 import time

@@ -22,9 +22,9 @@ class Wanted:
 
 
 def make_records(path: str, label: int, wanted: Wanted, places: list[memoryview]) -> tuple[Outcome, list[int]]:
-    """Read and decode a photo once and write its records into `places`; returns their lengths in bytes.
+    """Read and decode a photo once and write its records into `places`; returns the outcome and their lengths in bytes.
 
-    There are none unless the outcome is `written`. Nothing that a file holds raises.
+    There are records only if the outcome is `written`. No content of a file raises an exception.
     """
     try:
         with open(path, "rb") as file:

@@ -4,15 +4,22 @@ from user_error import UserError
 
 import hashlib
 import re
+import shlex
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paper import ROOT
+
 
 @dataclass(frozen=True)
 class Request:
-    """`parameters` decide every byte of the result; two calls with equal ones make the same dataset."""
+    """`parameters` decide the records; two calls with equal ones make the same lists and stores.
+
+    `root` and `extra` are the folders with the photos, `out` is the one with the datasets.
+    """
 
     name: str
     out: Path
@@ -20,6 +27,7 @@ class Request:
     views: tuple[str, ...]
     encoded: bool
     parameters: dict[str, Any]
+    extra: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -31,17 +39,20 @@ class Request:
         """Where it grows."""
         return self.folder / ".unfinished"
 
-    @property
-    def command(self) -> str:
-        """Command line that makes the same dataset from the same photos."""
-        words = ["python -m data_prep", self.parameters["dataset"]]
+    def command(self, bad: int) -> str:
+        """The command line that makes this dataset again, from any folder; `bad` photos have to be allowed."""
+        words = ["--root", self.root.resolve()]
+        words += ["--extra", self.extra.resolve()] if self.extra else []
         for name, value in self.parameters.items():
-            if name in ("dataset", "lists", "extra") or value is False:
+            if name in ("dataset", "lists") or value is False:
                 continue
             words.append("--" + name.replace("_", "-"))
             if value is not True:
-                words.append(" ".join(value) if isinstance(value, list) else str(value))
-        return " ".join(words)
+                words += value if isinstance(value, list) else [value]
+        words += ["--out", self.out.resolve(), "--name", self.name]
+        words += ["--allow-bad", bad] if bad else []
+        call = [sys.executable, "-m", "data_prep", self.parameters["dataset"], *words]
+        return f"cd {shlex.quote(str(ROOT))} && {shlex.join(map(str, call))}"
 
 
 def store_name(split: str, view: str) -> str:
@@ -65,10 +76,10 @@ def differences(there: dict[str, Any], asked: dict[str, Any]) -> str:
 
 
 def digest_of_files(files: Iterable[Path]) -> str:
-    """The SHA-256 of the contents of files that decide a dataset; a file that is not there counts as such."""
+    """The SHA-256 of the contents of files that decide a dataset; a missing file counts as missing."""
     total = hashlib.sha256()
     for path in files:
-        if path.is_file():
+        if path.exists():
             with path.open("rb") as file:
                 total.update(hashlib.file_digest(file, "sha256").digest())
         else:
@@ -86,5 +97,5 @@ def digest_of_lines(lines: Iterable[str]) -> str:
 
 
 def _short(value: Any) -> str:
-    text = "+".join(value) if isinstance(value, list) else str(value)
+    text = "+".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) < 40 else text[:12] + "…"

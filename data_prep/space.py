@@ -1,4 +1,4 @@
-"""Disk space that a dataset takes, known before anything is written."""
+"""The disk space that a dataset takes, computed before anything is written."""
 
 from user_error import UserError
 
@@ -22,20 +22,20 @@ def disk_need(request: Request, partition: Partition) -> int:
 
 
 def require_space(request: Request, partition: Partition) -> None:
-    """Raise UserError where the disk is too small for what is still to be written."""
+    """Raise UserError if the disk is too small for what is still to be written."""
     written = sum(path.stat().st_size for path in request.unfinished.glob("*_lmdb/data.mdb"))
     need = max(0, disk_need(request, partition) - written)
     free = _free(request)
     if free < need:
-        mend = "name another disk with --out"
+        fix = "choose another disk with --out"
         if not request.encoded:
             smaller = disk_need(replace(request, encoded=True), partition)
-            mend += f", or take --encoded (JPEG inside, about {_gigabytes(smaller)})"
-        raise UserError(f"{request.out}: {_gigabytes(need)} are needed, {_gigabytes(free)} are free; {mend}")
+            fix += f", or take --encoded (JPEG inside, about {_gigabytes(smaller)})"
+        raise UserError(f"{request.out}: {_gigabytes(need)} are needed, {_gigabytes(free)} are free; {fix}")
 
 
 def forecast(request: Request, partition: Partition) -> str:
-    """Counts and disk need in words; looks at no picture."""
+    """Counts and disk need in words; opens no picture."""
     lines = summary.heading(request.name, partition.rule, partition.notes)
     for split, photos in partition.splits().items():
         labels = Counter(photo.label for photo in photos)
@@ -51,7 +51,7 @@ def forecast(request: Request, partition: Partition) -> str:
 
 
 def disk_is_full(request: Request) -> str:
-    """Say that the disk is full, or "" where there is still room for a checkpoint."""
+    """Say that the disk is full, or "" if there is still room for a checkpoint."""
     free = _free(request)
     return f"the disk is full, {_gigabytes(free)} are free" if free < FULL else ""
 

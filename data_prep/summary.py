@@ -1,9 +1,12 @@
-"""summary.json, the last file written, and what a person reads at the end."""
+"""summary.json, the last file written, and the text that a person reads at the end."""
+
+from user_error import UserError
 
 import json
 import platform
+import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from importlib.metadata import version
@@ -11,14 +14,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import commands
 from data_prep.journal import CORRUPT, MISSING, WRITTEN, Outcome
 from data_prep.partitions import Partition
 from data_prep.photos import BAD, EXTRA, GOOD, Photo
 from data_prep.request import Request, digest_of_lines
-from paper import stated
+from paper import DATASETS, ROOT, stated
 
 PACKAGES = ("numpy", "opencv-python-headless", "lmdb", "protobuf")
 SPLITS = {"train": "training", "test": "test"}
+FOR_RUNS = {"splits": dict, "views": list, "rule": str, "command": str, "lists_sha256": dict}
+KEYS = FOR_RUNS | {
+    "dataset": str, "notes": list, "majority_baseline": float, "excluded": dict, "enlarged": int, "parameters": dict,
+}  # fmt: skip
+COUNTS = ("written", "good", "bad", "missing", "corrupt")
 
 
 @cache
@@ -39,7 +48,7 @@ def majority_baseline(good: int, bad: int) -> float:
 
 
 def summarize(request: Request, partition: Partition, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Content of summary.json; `outcomes` are in record order. It does not depend on time or --jobs."""
+    """Content of summary.json; `outcomes` are in record order. It does not depend on the time or on --jobs."""
     remaining = iter(outcomes)
     splits, bad = {}, Counter()
     for split, photos in partition.splits().items():
@@ -64,7 +73,7 @@ def summarize(request: Request, partition: Partition, outcomes: Sequence[Outcome
         "bad_photos": {kind: bad[kind] for kind in ("known_broken", "other")},
         "lists_sha256": list_digests(partition),
         "parameters": request.parameters,
-        "command": request.command,
+        "command": request.command(bad["other"]),
         "roots": _roots(partition),
         "versions": {
             "python": platform.python_version(),
@@ -81,16 +90,33 @@ def list_digests(partition: Partition) -> dict[str, str]:
     }
 
 
-def read(folder: Path) -> dict[str, Any] | None:
-    """Read the summary of a complete dataset; None where there is none."""
+def read(folder: Path, keys: Mapping[str, type] = FOR_RUNS) -> dict[str, Any] | None:
+    """Read the summary of a complete dataset; None if there is none.
+
+    `keys` are those that the caller needs, with their types. Raises UserError if the file is damaged or lacks one.
+    """
+    path = folder / "summary.json"
+    again = f"remove {folder} and prepare it again"
     try:
-        return json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except (IsADirectoryError, ValueError, RecursionError):
+        raise UserError(f"{path} is damaged; {again}") from None
+    found = content if isinstance(content, dict) else {}
+    lacking = [name for name, kind in keys.items() if not isinstance(found.get(name), kind)]
+    if lacking:
+        raise UserError(f"{path} is damaged, it lacks {', '.join(lacking)}; {again}")
+    wanted = COUNTS if "notes" in keys else ("written",)
+    for split in SPLITS:
+        counts = found["splits"].get(split)
+        if not isinstance(counts, dict) or not all(isinstance(counts.get(name), int) for name in wanted):
+            raise UserError(f"{path} is damaged, it lacks the counts of the {split} split; {again}")
+    return content
 
 
 def text(summary: dict[str, Any], request: Request) -> str:
-    """Closing words: counts, the majority baseline, where things are, the next command."""
+    """Counts, the majority baseline, where everything is, and the next command."""
     lines = heading(summary["dataset"], summary["rule"], summary["notes"])
     for split, counts in summary["splits"].items():
         line = split_line(split, counts["good"], counts["bad"])
@@ -105,10 +131,16 @@ def text(summary: dict[str, Any], request: Request) -> str:
     baseline = summary["majority_baseline"]
     lines.append(f"  majority  {baseline:>8.2f}% of the test photos: the accuracy to beat")
     lines.append(f"  in        {request.folder}/ (manifest.csv: what became of every photo)")
-    data = "" if request.out == Path("data") else f" --data {request.out}"
-    command = f"python run_experiments.py run --dataset {summary['dataset']}{data}"
-    lines.append(f"next: {command} --gpu 0")
-    return "\n".join(lines)
+    return "\n".join([*lines, _next_step(request)])
+
+
+def _next_step(request: Request) -> str:
+    """The command that trains on the dataset, on a GPU if there is one."""
+    if request.name not in DATASETS:
+        return f"note: solvers are written for {', '.join(DATASETS)}; under another name a dataset has none yet"
+    data = [] if request.out.resolve() == ROOT / "data" else ["--data", request.out.resolve()]
+    device = ["--gpu", 0] if shutil.which("nvidia-smi") else ["--cpu"]
+    return f"next: {commands.experiments('run', '--dataset', request.name, *data, *device)}"
 
 
 def heading(name: str, rule: str, notes: Iterable[str]) -> list[str]:
@@ -120,7 +152,7 @@ def split_line(split: str, good: int, bad: int) -> str:
 
 
 def _roots(partition: Partition) -> dict[str, str]:
-    """Folders that the manifest's paths start from: of the dataset, and of CUHKPQ's extra photos."""
+    """The folders that the manifest's paths start from: the dataset's, and that of CUHKPQ's extra photos."""
     folders = {photo.cell.startswith(EXTRA): photo.folder for photo in [*partition.train, *partition.test]}
     return {("extra" if is_extra else "dataset"): str(folder.resolve()) for is_extra, folder in sorted(folders.items())}
 

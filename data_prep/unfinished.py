@@ -1,8 +1,8 @@
-"""A dataset while it grows, in <dataset>/.unfinished; it may be killed at any moment and gone on with.
+"""A dataset while it grows, in <dataset>/.unfinished; it may be killed and resumed at any moment.
 
-Photos are taken in record order, training before test, a checkpoint at a time: a checkpoint's records
-go into the store of every view, then its outcomes into the journal, each synced to the disk. A second
-call goes on behind the journal's last checkpoint.
+Photos are taken in record order, training before test, a checkpoint at a time: a checkpoint's records go into the
+store of every view, then its outcomes into the journal, each synced to the disk. The next call resumes after the
+journal's last checkpoint.
 """
 
 from user_error import UserError
@@ -15,8 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import lmdb
+from typing import Any
 
 from data_prep import journal, lmdb_store
 from data_prep.journal import WRITTEN, Outcome
@@ -26,11 +25,11 @@ from data_prep.progress import progress
 from data_prep.records import Wanted
 from data_prep.request import Request, differences, store_name
 from data_prep.workers import decoded, keep_freed_memory
-from files import sync, write_atomically
+from files import remove_partials, sync, write_atomically
 from paper import stated
 
 CHECKPOINT = 64  # photos; at most so many are decoded again after a kill
-WARPED_SAMPLE = 32  # pictures whose sizes tell a copy that was warped to one size
+WARPED_SAMPLE = 32  # pictures that are enough to recognise a copy that was warped to one size
 WARPED_SHARE = 0.9
 
 
@@ -46,14 +45,15 @@ class Step:
 def start(request: Request) -> None:
     """Make the folder, or make sure that the one there belongs to the same request."""
     parameters = request.unfinished / "parameters.json"
-    if parameters.is_file():
-        there = json.loads(parameters.read_text(encoding="utf-8"))
+    if parameters.exists():
+        there = _parameters(parameters)
         if there != request.parameters:
             raise UserError(
                 f"{request.folder} is half done with other parameters "
                 f"({differences(there, request.parameters)}); finish it with those, "
                 "choose another --out or --name, or remove that folder"
             )
+        remove_partials(request.unfinished)
         return
     shutil.rmtree(request.unfinished, ignore_errors=True)
     request.unfinished.mkdir()
@@ -61,10 +61,20 @@ def start(request: Request) -> None:
     sync(request.folder)
 
 
+def _parameters(path: Path) -> dict[str, Any]:
+    try:
+        there = json.loads(path.read_text(encoding="utf-8"))
+    except (IsADirectoryError, ValueError, RecursionError):
+        there = None
+    if not isinstance(there, dict):
+        raise UserError(f"{path} is damaged; remove {path.parent} and give the same command again")
+    return there
+
+
 def grow(request: Request, partition: Partition, jobs: int) -> list[Outcome]:
     """Decode and store what is not there yet; returns the outcomes of all photos in record order."""
     keep_freed_memory()
-    _distrust(request, partition, jobs)
+    _restart_what_is_damaged(request, partition, jobs)
     try:
         _grow(request, partition, jobs)
     except lmdb_store.StoreDiffers:
@@ -84,8 +94,8 @@ def _grow(request: Request, partition: Partition, jobs: int) -> None:
     stored = _written_by_split(partition, outcomes)
     status = Counter(outcome.status for outcome in outcomes)
     warped = sum(map(_is_warped, outcomes))
-    behind = f", going on behind {done:,}" if done else ""
-    print(f"{request.name}: {len(photos):,} photos, {jobs} processes{behind}", file=sys.stderr)
+    resumed = f", resuming after {done:,}" if done else ""
+    print(f"{request.name}: {len(photos):,} photos, {jobs} processes{resumed}", file=sys.stderr)
     with (
         decoded(photos[done:], Wanted(request.views, request.encoded), jobs) as results,
         progress(len(photos), done, done - status[WRITTEN]) as show,
@@ -119,26 +129,26 @@ def _checkpoint(request: Request, partition: Partition, split: str) -> Iterator[
         ]
 
 
-def _distrust(request: Request, partition: Partition, jobs: int) -> None:
-    """Make a split anew that cannot be built on, and what follows it.
+def _restart_what_is_damaged(request: Request, partition: Partition, jobs: int) -> None:
+    """Discard a split that cannot be resumed, and the one after it.
 
-    That is one of whose bad photos has been mended or put in place since, or whose store holds less
-    than the journal says: a disk that lost what it had confirmed.
+    That is a split of which a bad photo has been replaced since, or whose store holds fewer records than the journal
+    says (the disk lost what it had confirmed).
     """
     outcomes = _outcomes(request, partition)
     photos = [*partition.train, *partition.test]
-    mended = [_split_at(partition, number) for number in _mended(request, photos, outcomes, jobs)]
+    replaced = {_split_at(partition, number) for number in _replaced(request, photos, outcomes, jobs)}
     for split, written in _written_by_split(partition, outcomes).items():
         lost = any(_entries(_store(request, split, view)) < written for view in request.views)
-        if split in mended or lost:
-            why = "its stores are damaged" if lost else "bad photos have been mended"
-            print(f"{request.name}: the {split} split is made anew, {why}", file=sys.stderr)
+        if split in replaced or lost:
+            why = "its stores are damaged" if lost else "bad photos have been replaced"
+            print(f"{request.name}: preparing the {split} split again, {why}", file=sys.stderr)
             _restart(request, partition, split)
             return
 
 
 def _restart(request: Request, partition: Partition, split: str) -> None:
-    """Forget the records of a split and of those behind it."""
+    """Discard the records of a split and of the one after it."""
     splits = list(partition.splits())
     for later in splits[splits.index(split) :]:
         for view in request.views:
@@ -147,8 +157,8 @@ def _restart(request: Request, partition: Partition, split: str) -> None:
     journal.cut(_journal(request), _outcomes(request, partition)[:begin])
 
 
-def _mended(request: Request, photos: Sequence[Photo], outcomes: Sequence[Outcome], jobs: int) -> list[int]:
-    """Numbers of those photos that were bad and can be decoded now."""
+def _replaced(request: Request, photos: Sequence[Photo], outcomes: Sequence[Outcome], jobs: int) -> list[int]:
+    """Numbers of the photos that were bad and can be decoded now."""
     bad = [
         number for number, outcome in enumerate(outcomes) if outcome.status != WRITTEN and photos[number].file.exists()
     ]
@@ -160,7 +170,7 @@ def _mended(request: Request, photos: Sequence[Photo], outcomes: Sequence[Outcom
 
 
 def _require_unwarped(request: Request, warped: int, written: int) -> None:
-    """Raise UserError where nearly all pictures have exactly the size of a view."""
+    """Raise UserError if nearly all pictures have exactly the size of a view."""
     if "local" not in request.views or not written or warped <= WARPED_SHARE * written:
         return
     size = stated("views.size")
@@ -206,13 +216,14 @@ def _journal(request: Request) -> Path:
 
 
 def _store(request: Request, split: str, view: str) -> Path:
-    """Path of a store: where it grows, or its final place if a killed call had come that far."""
+    """Path of a store: where it grows, or its final place if a killed call had got that far."""
     place = request.folder / store_name(split, view)
     return place if place.is_dir() else request.unfinished / place.name
 
 
 def _entries(store: Path) -> int:
+    """How many records a store holds; -1 if it is damaged."""
     try:
         return lmdb_store.entries(store)
-    except lmdb.Error:
+    except (UserError, IsADirectoryError):
         return -1

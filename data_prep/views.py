@@ -1,4 +1,4 @@
-"""Picture -> 256x256 view; the only code that makes a view, prediction included (III-C).
+"""Picture -> 256x256 view; the only code that makes views, also for prediction (III-C).
 
 Global view: the whole picture resized, whatever its shape, as Caffe's convert_imageset
 --resize_height=256 --resize_width=256 does it (OpenCV's bilinear resize), byte for byte.
@@ -11,7 +11,7 @@ import numpy as np
 from paper import stated
 
 SIZE: int = stated("views.size")
-LONGEST = 64  # times the shorter side: what of a smaller picture is enlarged; bounds the memory of a 1x60000 picture
+LONGEST = 64  # times the shorter side: only so much of a small picture is enlarged, to bound the memory of 1x60000
 
 
 def global_view(picture: np.ndarray) -> np.ndarray:

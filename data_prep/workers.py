@@ -1,10 +1,9 @@
 """Processes that read and decode photos and make their records; the parent only stores them.
 
-The records lie in memory shared with the parent, a fixed ring of slots of one chunk each, so nothing
-grows with the number of photos and no pixel goes through a pipe. A worker that dies (a crash in a
-decoder, the kernel's out-of-memory killer) is replaced and its photos are decoded again; a photo on
-which two workers died is corrupt. Workers leave when the parent does, however it ends: their pipe
-closes.
+The records are in memory shared with the parent, a fixed ring of slots of one chunk each, so nothing grows with the
+number of photos and no pixel goes through a pipe. A worker that dies (a crash in a decoder, the kernel's
+out-of-memory killer) is replaced and its photos are decoded again; a photo on which two workers died is corrupt.
+Workers end when the parent does, however it ends: their pipe closes.
 """
 
 from user_error import UserError
@@ -35,8 +34,8 @@ Result = tuple[Outcome, list[memoryview]]
 def decoded(photos: Sequence[Photo], wanted: Wanted, jobs: int) -> Iterator[Iterator[Result]]:
     """Iterate over what became of each photo, in order, with its record for each view.
 
-    There are no records unless the outcome is `written`; they are valid until the next item is asked
-    for. The workers are stopped at the end of the context.
+    There are records only if the outcome is `written`; they are valid until the next item is taken. The workers are
+    stopped at the end of the context.
     """
     pool = _Pool(photos, wanted, jobs)
     try:
@@ -49,9 +48,8 @@ def decoded(photos: Sequence[Photo], wanted: Wanted, jobs: int) -> Iterator[Iter
 def keep_freed_memory() -> None:
     """Have the C allocator keep up to 64 MB of freed memory instead of returning it to the kernel.
 
-    Each photo takes and frees some 100 pages for its pixels, in the parent for LMDB's, and fresh ones
-    are zeroed by the kernel first: 0.25 ms of a photo's 3 ms. Does nothing where the C library is
-    not glibc.
+    Each photo takes and frees about 100 pages for its pixels, or in the parent for LMDB's, and the kernel zeroes new
+    pages first: 0.25 ms of a photo's 3 ms. Does nothing if the C library is not glibc.
     """
     trim_threshold, mmap_threshold = -1, -3  # malloc.h
     with suppress(AttributeError, OSError):
@@ -114,7 +112,7 @@ class _Pool:
         worker = self.context.Process(
             target=_work, args=(number, theirs, self.ring, self.current, self.wanted), daemon=True
         )
-        with _interrupts_ignored():  # a child keeps that; Ctrl-C reaches the whole process group
+        with _interrupts_ignored():  # a child inherits that; Ctrl-C reaches the whole process group
             worker.start()
         theirs.close()
         return worker, ours
@@ -142,7 +140,7 @@ class _Pool:
         ]
 
     def _collect(self) -> None:
-        """Wait for a worker's results, or its death."""
+        """Wait for a worker's results, or for its death."""
         for pipe in wait(self.pipes):
             number = self.pipes.index(pipe)
             try:
@@ -161,7 +159,7 @@ class _Pool:
         self.deaths[photo] = self.deaths.get(photo, 0) + 1
         if self.deaths.get(IDLE, 0) > MAX_IDLE_DEATHS:
             status = self.workers[number].exitcode
-            raise UserError(f"the decoding processes end by themselves, status {status}")
+            raise UserError(f"the decoding processes keep dying (status {status}): try fewer --jobs")
         self.current[number] = IDLE
         self.todo = sorted([*self.todo, *self.assigned[number]], reverse=True)
         self.assigned[number] = []
@@ -187,8 +185,8 @@ def _interrupts_ignored() -> Iterator[None]:
 
 
 def _work(number: int, pipe: Connection, ring, current, wanted: Wanted) -> None:
-    """Live as a worker: take chunks, return outcomes and record lengths, until the pipe closes."""
-    cv2.setNumThreads(1)  # as many processes as cores are at work
+    """A worker's main loop: take chunks, return outcomes and record lengths, until the pipe closes."""
+    cv2.setNumThreads(1)  # there is a process for each core
     keep_freed_memory()
     views = range(len(wanted.views))
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
@@ -205,6 +203,6 @@ def _work(number: int, pipe: Connection, ring, current, wanted: Wanted) -> None:
                     places = [_place(ring, slot_start, first + view) for view in views]
                     results.append(make_records(path, label, wanted, places))
                 current[number] = IDLE
-            except Exception as error:  # a mistake of ours, not the photo's: the parent raises it
+            except Exception as error:  # our mistake, not the photo's: the parent raises it
                 results = error
             pipe.send(results)

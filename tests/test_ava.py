@@ -1,8 +1,10 @@
-"""AVA's own layout is read exactly, and what is wrong with a copy is said with file and line."""
+"""AVA's own layout is read exactly; what is wrong with a copy is reported with file and line."""
 
 from user_error import UserError
 
 import os
+import re
+import shlex
 
 import numpy as np
 import pytest
@@ -45,8 +47,9 @@ def test_every_label_agrees_with_integer_arithmetic(make_ava):
         ("3 12 1 2 3 4.0 5 6 7 8 9 1 0 0 0\n", "'4.0' is not an integer"),
         ("3 12 0 0 0 0 0 0 0 0 0 0 0 0 0\n", "photo 12 has no votes"),
         ("3 12 -1 2 0 0 0 0 0 0 0 0 0 0 0\n", "out of range"),
-        ("3 10 0 1 0 0 0 0 0 0 0 0 0 0 0\n", "photo 10 already stands on line 1"),
+        ("3 10 0 1 0 0 0 0 0 0 0 0 0 0 0\n", "photo 10 is already on line 1"),
         ("3 12 99999999999999999999999 1 0 0 0 0 0 0 0 0 0 0 0\n", "out of range"),
+        ("3 " + "1" * 5000 + " 1 2 3 4 5 6 7 8 9 1 0 0 0\n", "out of range"),
         ("# a comment\n", "3 fields"),
         ("3 12 1 2 3 4 5 6 7 8 9 ٣ 0 0 0\n", "not an integer"),
     ],
@@ -58,11 +61,11 @@ def test_a_bad_line_is_named_with_file_and_line(tmp_path, ava_line, bad, says):
         ava.read_ava(root)
 
 
-def test_a_missing_empty_or_nested_table_is_said_with_the_mend(tmp_path, ava_line):
+def test_a_missing_empty_or_nested_table_gets_a_line_that_says_what_to_do(tmp_path, ava_line):
     with pytest.raises(UserError, match=r"no AVA\.txt"):
         ava.read_ava(tmp_path)
-    nested = write_table(tmp_path / "AVA_dataset", ava_line(1, 10, [1] * 10))
-    with pytest.raises(UserError, match=f"--root {nested}"):
+    nested = write_table(tmp_path / "AVA's dataset", ava_line(1, 10, [1] * 10))
+    with pytest.raises(UserError, match=re.escape(f"--root {shlex.quote(str(nested))}")):
         ava.read_ava(tmp_path)
     write_table(tmp_path)
     with pytest.raises(UserError, match="empty"):
@@ -104,6 +107,13 @@ def test_the_test_list_is_read_with_its_first_line_and_without_a_final_newline(t
     (folder / "generic_test.jpgl").write_text("53\n53\n")
     with pytest.raises(UserError, match="twice"):
         ava.read_test_list(tmp_path)
+    (folder / "generic_test.jpgl").write_text("\n")
+    with pytest.raises(UserError, match="is empty"):
+        ava.read_test_list(tmp_path)
+    for nonsense in (b"53\n\xff\xfe\n", b"53\n" + b"1" * 5000):
+        (folder / "generic_test.jpgl").write_bytes(nonsense)
+        with pytest.raises(UserError, match=r"generic_test\.jpgl:2: .* is not the id"):
+            ava.read_test_list(tmp_path)
 
 
 def test_a_large_number_of_votes_is_summed_exactly(tmp_path, ava_line):

@@ -497,7 +497,7 @@ def test_the_programs_run_with_an_empty_environment_from_anywhere(program, tmp_p
     for path in VENV / "bin" / program, link:
         done = run(path, "--version", env={}, cwd=tmp_path)
         assert done.returncode == program.startswith("upgrade"), done.stderr  # those know only how they are used
-        assert program in done.stdout + done.stderr
+        assert path.name in done.stdout or program in done.stderr
 
 
 def test_caffe_is_imported_with_an_empty_environment_from_anywhere(tmp_path):

@@ -47,6 +47,15 @@ def test_a_missing_category_is_named(make_cuhkpq):
         cuhkpq.read_cuhkpq(root / "LowQuality")
 
 
+def test_a_picture_whose_name_is_not_utf8_is_named_and_a_name_in_any_script_is_read(make_cuhkpq):
+    root = make_cuhkpq(COUNTS)
+    (root / "LowQuality" / "plant" / "图\u3000片.jpg").touch()
+    assert len(cuhkpq.read_cuhkpq(root)) == 22
+    (root / "LowQuality" / "plant" / os.fsdecode(b"\xff.jpg")).touch()
+    with pytest.raises(UserError, match=r"LowQuality/plant holds a picture whose name is not UTF-8"):
+        cuhkpq.read_cuhkpq(root)
+
+
 def test_extra_photos_come_from_folders_or_from_a_manifest(make_cuhkpq, tmp_path):
     known = cuhkpq.read_cuhkpq(make_cuhkpq(COUNTS))
     extra = tmp_path / "extra"
@@ -73,11 +82,15 @@ def test_extra_photos_come_from_folders_or_from_a_manifest(make_cuhkpq, tmp_path
         ("a.jpg,1\n", ":1: .*path,label"),
         ("path,label\na.jpg,1\nb.jpg,2\n", ":3: "),
         ("path,label\na.jpg\n", ":2: "),
-        ("path,label\na.jpg,1\na.jpg,0\n", ":3: a.jpg stands there twice"),
+        ("path,label\na.jpg,1\na.jpg,0\n", ":3: a.jpg is there twice"),
+        ("path,label\na\0.jpg,1\n", ":2: "),
+        (b"path,label\n\xff.jpg,1\n", " is not a CSV file in UTF-8"),
+        ("path,label\n" + "a" * 200_000 + ",1\n", " is not a CSV file"),
+        ("", ":1: .*path,label"),
     ],
 )
 def test_a_bad_manifest_is_named_with_file_and_line(tmp_path, text, says):
-    (tmp_path / "manifest.csv").write_text(text)
+    (tmp_path / "manifest.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UserError, match=f"manifest.csv{says}"):
         cuhkpq.read_extra(tmp_path, [])
 

@@ -1,4 +1,4 @@
-"""A damaged file is told from a whole one: never a crash, never grey filling passed off as a photo."""
+"""Damaged files are recognised: never a crash, never grey filling passed off as a photo."""
 
 import random
 
@@ -37,7 +37,7 @@ def test_a_photo_cut_off_anywhere_is_damaged(whole_jpegs):
 
 
 def test_a_photo_whose_rest_is_zeros_is_damaged(whole_jpegs):
-    """What a download leaves that took its space beforehand and broke off."""
+    """What a download leaves behind that had allocated its space and was cut off."""
     places = random.Random(8)
     for data in whole_jpegs:
         for cut in places.sample(range(len(data)), 6):
@@ -45,7 +45,7 @@ def test_a_photo_whose_rest_is_zeros_is_damaged(whole_jpegs):
 
 
 def test_a_hole_of_zeros_in_the_pixels_is_seen_nearly_always(whole_jpegs):
-    """A lost sector; a decoder that comes out in step by chance says nothing."""
+    """A lost sector; a decoder that happens to get back in step gives no warning."""
     large = [data for data in whole_jpegs if len(data) > 20_000]
     holed = [data[: len(data) // 2] + bytes(4096) + data[len(data) // 2 + 4096 :] for data in large]
     assert sum(verdict(data) == "whole" for data in holed) <= len(holed) / 6

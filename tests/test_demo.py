@@ -206,7 +206,7 @@ def test_a_second_call_does_nothing(drawn):
 @pytest.mark.parametrize(("photos", "seed"), [(PHOTOS + 1, SEED), (PHOTOS, SEED + 1)])
 def test_other_numbers_for_the_same_folder_are_refused(drawn, photos, seed):
     out, _ = drawn
-    with pytest.raises(UserError, match=f"--photos {PHOTOS} --seed {SEED}.*delete .*--out"):
+    with pytest.raises(UserError, match=f"--photos {PHOTOS} --seed {SEED}.*remove .*--out"):
         draw_dataset(out, photos, seed, jobs=1)
 
 
@@ -217,8 +217,9 @@ def test_a_set_of_another_version_is_refused(drawn, monkeypatch):
         draw_dataset(out, PHOTOS, SEED, jobs=1)
 
 
-def test_a_damaged_stamp_is_refused(tmp_path):
-    (tmp_path / "demo.json").write_text("{")
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"drawing": "", "photos": "many"}'])
+def test_a_damaged_stamp_is_refused(tmp_path, damage):
+    (tmp_path / "demo.json").write_bytes(damage)
     with pytest.raises(UserError, match="damaged"):
         draw_dataset(tmp_path, PHOTOS, SEED, jobs=1)
 
@@ -234,9 +235,12 @@ def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(tmp_path):
     ("numbers", "option"),
     [((19, 0, 1), "--photos 19"), ((100_001, 0, 1), "--photos"), ((60, -1, 1), "--seed"), ((60, 0, 0), "--jobs")],
 )
-def test_numbers_out_of_range_are_refused(tmp_path, numbers, option):
-    with pytest.raises(UserError, match=option):
-        draw_dataset(tmp_path / "set", *numbers)
+def test_numbers_out_of_range_are_refused(tmp_path, data_prep, numbers, option):
+    given = [word for pair in zip(("--photos", "--seed", "--jobs"), numbers, strict=True) for word in pair]
+    ended = data_prep("demo", "--out", tmp_path / "set", *given)
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert option in line
     assert not list(tmp_path.iterdir())
 
 
@@ -254,7 +258,7 @@ def test_a_drawing_that_fails_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "draw_photos", fail)
     with pytest.raises(UserError, match="No space left on device"):
         draw_dataset(tmp_path / "set", 20, SEED, jobs=1)
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == [".set.lock"]
 
 
 def start_drawing(out: Path) -> subprocess.Popen:
@@ -281,7 +285,7 @@ def test_a_killed_drawing_leaves_no_set_and_no_process_and_the_next_call_draws_i
     process.wait()
     assert not out.exists()
     assert draw_dataset(out, 20, SEED, jobs=1).photos == 20
-    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".set.lock", "set"]
     assert len(list((out / "ava/images").iterdir())) == 19
 
 
@@ -294,4 +298,4 @@ def test_ctrl_c_leaves_nothing(tmp_path):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == [".set.lock"]

@@ -1,14 +1,16 @@
-"""A dataset is complete and accounts for every photo, or it is not there; whatever happens, the next call goes on."""
+"""A dataset is complete and accounts for every photo, or it is not there; an interrupted one is resumed."""
 
 from user_error import UserError
 
 import csv
+import dataclasses
 import hashlib
 import json
 import multiprocessing
 import os
 import random
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -25,9 +27,9 @@ import psutil
 import pytest
 from conftest import ROOT
 
+import commands
 from data_prep import ava, lmdb_store, manifest, partitions, prepare, progress, space, views, workers
 from data_prep.decoder import decode
-from data_prep.lock import locked
 from data_prep.photos import Photo
 from data_prep.records import Wanted
 from data_prep.request import Request
@@ -47,13 +49,31 @@ def start(root, out, *more, **options):
 
 
 def digests(folder):
-    """The SHA-256 of every file of a dataset by its path."""
-    files = (path for path in Path(folder).rglob("*") if path.is_file())
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-        if path.name != ".lock"
-    }
+    """The SHA-256 of every file of a dataset by its path, whatever the dataset's place."""
+    files = (path for path in Path(folder).rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(folder)): hashlib.sha256(without_place(path)).hexdigest() for path in files}
+
+
+def without_place(path):
+    """The bytes of a file; of a summary without the command, which names the dataset's place."""
+    if path.name != "summary.json":
+        return path.read_bytes()
+    return json.dumps(json.loads(path.read_text()) | {"command": ""}).encode()
+
+
+def one_error(ended):
+    """The one line that a command has ended with, status 2."""
+    assert ended.returncode == 2, ended.stdout + ended.stderr
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("error: "), ended.stderr
+    assert "Traceback" not in ended.stderr
+    return last
+
+
+def succeeded(ended):
+    """What a command has printed, which has ended well."""
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
 
 
 def rows(folder):
@@ -140,8 +160,60 @@ def test_the_closing_words_name_counts_baseline_place_and_the_next_command(copy)
     assert f"{summary['splits']['test']['good']:,} good" in copy.said
     assert str(copy.made) in copy.said
     last = copy.said.splitlines()[-1]
-    assert last.startswith("next: python run_experiments.py run --dataset ava-large")
-    assert f"--data {copy.made.parent}" in last
+    device = "--gpu 0" if shutil.which("nvidia-smi") else "--cpu"
+    advice = commands.experiments("run", "--dataset", "ava-large", "--data", copy.made.parent)
+    assert last == f"next: {advice} {device}"
+
+
+def test_the_next_command_names_a_gpu_only_if_there_is_one_and_the_data_only_if_they_are_elsewhere(copy, monkeypatch):
+    summary = json.loads((copy.made / "summary.json").read_text())
+    for program, device in (("/usr/bin/nvidia-smi", "--gpu 0"), (None, "--cpu")):
+        monkeypatch.setattr(shutil, "which", lambda _, program=program: program)
+        last = prepare.summary.text(summary, request(copy.root, ROOT / "data")).splitlines()[-1]
+        assert last == f"next: {commands.experiments('run', '--dataset', 'ava-large')} {device}"
+    mine = dataclasses.replace(request(copy.root, copy.made.parent), name="mine")
+    assert prepare.summary.text(summary, mine).splitlines()[-1].startswith("note: ")
+
+
+def test_every_command_that_is_printed_works_when_it_is_pasted(copy, tmp_path, data_prep):
+    place = tmp_path / "it's 我的 $photos"
+    shutil.copytree(copy.root, place / "ava")
+    (place / "ava" / "images" / "1003.jpg").unlink()
+    options = ("--delta", "0.25", "--views", "local", "--encoded", "--name", "ava-small", "--allow-bad", 1)
+    said = succeeded(data_prep(*arguments(place / "ava", place / "out", *options)))
+    made, kept = place / "out" / "ava-small", place / "made before"
+    made.rename(kept)
+    pasted(json.loads((kept / "summary.json").read_text())["command"], tmp_path)
+    assert (made / "summary.json").read_bytes() == (kept / "summary.json").read_bytes()
+    assert digests(made) == digests(kept)
+    (line,) = [line for line in said.splitlines() if line.startswith("next: ")]
+    assert shlex.split(line)[-3:-1] == ["--data", str(place / "out")]
+    help = pasted(f"{line.removeprefix('next: ')} --help", ROOT)
+    assert "--data" in help
+
+    drawn = succeeded(data_prep("demo", "--out", place / "drawn", "--photos", 60, "--jobs", 1))
+    (line,) = [line for line in drawn.splitlines() if line.startswith("next: ")]
+    assert "demo: " in pasted(f"{line.removeprefix('next: ')} --dry-run", ROOT)
+
+    usage = one_error(data_prep("ava", "--partition", "huge"))
+    assert "usage: " in pasted(usage.rpartition("(")[2].removesuffix(")"), ROOT)
+
+
+def pasted(line, folder):
+    """What a line prints in a shell in that folder; it has to end well."""
+    return succeeded(subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True, timeout=60))
+
+
+def test_the_command_of_cuhkpq_names_the_extra_photos(tmp_path):
+    parameters = {"dataset": "cuhkpq", "partition": "large", "seed": 3, "views": ["global"], "encoded": False}
+    asked = Request("x", tmp_path / "a b", tmp_path, ("global",), False, parameters, tmp_path / "the extra's")
+    words = shlex.split(asked.command(0).partition(" && ")[2])
+    assert words[:4] == [sys.executable, "-m", "data_prep", "cuhkpq"]
+    given = dict(zip(words[4::2], words[5::2], strict=True))
+    assert given == {
+        "--root": str(tmp_path), "--extra": str(tmp_path / "the extra's"), "--partition": "large", "--seed": "3",
+        "--views": "global", "--out": str(tmp_path / "a b"), "--name": "x",
+    }  # fmt: skip
 
 
 def test_the_number_of_jobs_changes_no_byte(copy, tmp_path, data_prep):
@@ -149,7 +221,7 @@ def test_the_number_of_jobs_changes_no_byte(copy, tmp_path, data_prep):
     assert digests(tmp_path / "ava-large") == digests(copy.made)
 
 
-def test_a_dataset_that_is_there_is_said_to_be_in_under_a_second_without_looking_at_photos(own_copy, copy, data_prep):
+def test_a_dataset_that_is_there_is_reported_in_under_a_second_without_opening_photos(own_copy, copy, data_prep):
     shutil.rmtree(own_copy / "images")
     before = digests(copy.made)
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -209,7 +281,7 @@ def test_bad_photos_are_refused_then_accepted_without_decoding_again(own_copy, t
     assert not (made / "bad_photos.txt").exists()
 
 
-def test_a_photo_that_is_put_right_is_taken_by_the_next_call(own_copy, copy, tmp_path, data_prep):
+def test_a_photo_that_is_replaced_is_used_by_the_next_call(own_copy, copy, tmp_path, data_prep):
     photo = own_copy / "images" / "1003.jpg"
     whole = photo.read_bytes()
     photo.write_bytes(whole[:2000])
@@ -239,7 +311,7 @@ def test_the_ids_known_to_be_broken_may_be(tmp_path, ava_line, draw_picture, dat
     assert (status["440774"], status["11066"]) == ("missing", "corrupt")
 
 
-def test_photos_that_delta_leaves_out_stand_in_the_manifest(copy, tmp_path, data_prep):
+def test_photos_that_delta_excludes_are_in_the_manifest(copy, tmp_path, data_prep):
     data_prep(*arguments(copy.root, tmp_path, "--delta", "0.25", "--name", "mine")).check_returncode()
     excluded = [row for row in rows(tmp_path / "mine") if row["status"] == "excluded"]
     for row in excluded:
@@ -304,12 +376,12 @@ def test_killed_while_it_publishes_the_next_call_finishes(copy, tmp_path, monkey
                 prepare.prepare(asked, lists, 2, 0)
     with monkeypatch.context() as patch:  # any decoding would fail
         patch.setattr(workers, "_Pool", None)
-        assert prepare.prepare(asked, lists, 2, 0) == undisturbed
+        assert prepare.prepare(asked, lists, 2, 0) | {"command": ""} == undisturbed | {"command": ""}
     assert digests(out / "ava-large") == expected
 
 
-def test_a_journal_or_store_that_the_disk_lost_is_made_anew(copy, tmp_path):
-    for damage in ("torn journal", "lost store", "damaged store"):
+def test_a_journal_or_store_that_is_damaged_is_made_again(copy, tmp_path):
+    for damage in ("torn journal", "nonsense in the journal", "lost store", "damaged store", "cut off store"):
         out = tmp_path / damage
         process = start(copy.root, out)
         unfinished = out / "ava-large" / ".unfinished"
@@ -319,6 +391,11 @@ def test_a_journal_or_store_that_the_disk_lost_is_made_anew(copy, tmp_path):
         if damage == "torn journal":
             with (unfinished / "journal.csv").open("ab") as file:
                 file.write(b'written,,300\n\0\0\0\0"')
+        elif damage == "nonsense in the journal":
+            with (unfinished / "journal.csv").open("ab") as file:
+                file.write(b"eaten,by the dog,300,200\n" * 64 + b"a" * 200_000 + b"\n")
+        elif damage == "cut off store":
+            os.truncate(unfinished / "train_local_lmdb" / "data.mdb", 100_000)
         elif damage == "lost store":
             shutil.rmtree(unfinished / "train_local_lmdb")
         else:
@@ -330,18 +407,18 @@ def test_a_journal_or_store_that_the_disk_lost_is_made_anew(copy, tmp_path):
         assert digests(out / "ava-large") == digests(copy.made)
 
 
-def test_a_full_disk_ends_in_one_line_and_the_next_call_goes_on(copy, tmp_path):
+def test_a_full_disk_ends_in_one_line_and_the_next_call_resumes(copy, tmp_path):
     limit = 26 << 20  # bytes of a file, between the ring of records (22 MB) and the training store (33 MB)
     process = start(copy.root, tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "Traceback" not in stderr
     assert stderr.splitlines()[-1].startswith("error: ")
-    assert "goes on from here" in stderr
+    assert "resumes from here" in stderr
     process = start(copy.root, tmp_path)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert "going on behind" in stderr
+    assert "resuming after" in stderr
     assert digests(tmp_path / "ava-large") == digests(copy.made)
 
 
@@ -378,12 +455,14 @@ def test_ctrl_c_stops_within_a_second_and_a_second_call_at_once_is_refused(slow_
     assert lines
 
 
-def test_a_lock_ends_with_its_process_and_leaves_nothing(tmp_path):
-    with locked(tmp_path), pytest.raises(UserError, match=f"process {os.getpid()}"), locked(tmp_path):
-        pass
-    assert not list(tmp_path.iterdir())
-    with locked(tmp_path):
-        pass
+def test_a_lock_ends_with_its_process_and_removes_what_killed_writers_left(tmp_path):
+    (tmp_path / ".summary.json.123.partial").touch()
+    with prepare.locked(tmp_path), pytest.raises(UserError, match=rf"process {os.getpid()}\)"):
+        prepare.locked(tmp_path).__enter__()
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    (tmp_path / ".lock").write_text("123456789 was killed")
+    with prepare.locked(tmp_path):
+        assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n"
 
 
 def test_disk_need_is_checked_before_anything_is_written(copy, tmp_path, monkeypatch):
@@ -480,7 +559,7 @@ def test_stores_of_someone_else_are_left_alone(copy, tmp_path, data_prep):
     (tmp_path / "ava-large" / "train_global_lmdb").mkdir(parents=True)
     ended = data_prep(*arguments(copy.root, tmp_path))
     assert ended.returncode == 2
-    assert "without a summary.json" in ended.stderr
+    assert "but no summary.json" in ended.stderr
 
 
 def test_workers_that_are_killed_lose_no_photo(copy):
@@ -493,7 +572,7 @@ def test_workers_that_are_killed_lose_no_photo(copy):
     assert [outcome.status for outcome in outcomes] == ["written"] * len(photos)
 
 
-def test_a_photo_on_which_two_workers_died_is_corrupt_and_the_rest_goes_on(copy, tmp_path):
+def test_a_photo_on_which_two_workers_died_is_corrupt_and_the_others_are_written(copy, tmp_path):
     os.mkfifo(tmp_path / "deadly.jpg")  # reading it waits for ever: time to be killed
     good = partition(copy.root).train[:20]
     photos = [*good[:10], Photo("deadly", tmp_path, "deadly.jpg", 1), *good[10:]]
