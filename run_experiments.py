@@ -4,6 +4,8 @@
 from user_error import exit_with_status
 
 import argparse
+import shutil
+import sys
 from pathlib import Path
 
 import commands
@@ -22,7 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
 def table(arguments: argparse.Namespace) -> None:
     from report.tables import render
 
-    print(render(tables()[arguments.name], arguments.results, arguments.format))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    print(render(tables()[arguments.name], arguments.results, arguments.format, width))
 
 
 def status(arguments: argparse.Namespace) -> None:

@@ -1,1 +1,11 @@
-"""The experiments: what to run, on which weights, the fine-tuning itself, its evaluation, and what is kept of it."""
+"""The experiments: what is asked for, what is there, and the child process that fine-tunes.
+
+runs.py        dataset x network x view x seed, and where each run is kept
+prototxts.py   solver and net as a person left them -> what really runs (remarks.py: what to say of it)
+planning.py    run + prototxts + pretrained model (weights.py) + threads -> a job (job.py), or done already
+doctor.py      what this machine lacks;  preflight.py: each job tried, in seconds, before it starts
+sweep.py       the command `run`: all of these, then launch.py: one child process a run, on its GPU or cores
+finetuning.py  the child: build, start (transfer.py) or resume (snapshots.py), then for each stop of course.py:
+step (losses.py, pulse.py), evaluate (evaluation.py), snapshot; record.py keeps run.json
+run_folder.py  what is kept, and the one predicate of a result; failures.py: why a child died, display.py: progress
+"""

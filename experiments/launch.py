@@ -15,7 +15,8 @@ from typing import Any
 from experiments import gpus
 from experiments.failures import last_words
 from experiments.job import STOPPED, Job
-from experiments.run_folder import RunFolder, Unreadable
+from experiments.kept_files import Unreadable
+from experiments.run_folder import RunFolder
 from experiments.runs import Run
 from paper import ROOT
 

@@ -7,7 +7,7 @@ import math
 import caffe
 from caffe.proto import caffe_pb2
 
-from experiments.prototxts import layers_in
+from prototxt.messages import layers_in
 
 WORST = 87.33  # -log of the smallest float: the SoftmaxWithLoss of a photo can say no more (softmax_loss_layer.cpp)
 

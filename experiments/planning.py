@@ -10,7 +10,7 @@ from typing import Any
 
 from experiments import prototxts, weights
 from experiments.job import INPUTS, Job
-from experiments.run_folder import Unreadable
+from experiments.kept_files import Unreadable
 from experiments.runs import Run
 from files import sha256
 from paper import stated

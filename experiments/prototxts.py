@@ -11,32 +11,21 @@ import hashlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments import remarks
+from experiments.remarks import DRIVEN
 from experiments.runs import Run
 from files import write_atomically
-from paper import DATASETS, LAST_LAYER, ROOT, VIEWS
+from paper import LAST_LAYER, ROOT
 from prototxt import messages
 from prototxt.messages import caffe_pb2
-from prototxt.solver import solver as generated_solver
 
 NEVER = 2_000_000_000  # iterations: Caffe's own test phase is not used
 NET, SOLVER = "train_val.prototxt", "solver.prototxt"  # in the run's folder
 BINARYPROTO = caffe_pb2.SolverParameter.BINARYPROTO
 
-# Fields of the solver that the driver sets itself, and what decides instead of the file. README.md has the same table.
-DRIVEN = {
-    "random_seed": "--seeds decides",
-    "test_iter": "every test photo is scored exactly once",
-    "test_initialization": "the first evaluation is at test_interval",
-    "snapshot_prefix": "snapshots go into the run's folder",
-    "snapshot_after_train": "the last snapshot is always taken",
-    "snapshot_format": "snapshots are BINARYPROTO, which a resume can check",
-    "solver_mode": "--gpu and --cpu decide",
-    "device_id": "--gpu decides",
-}
 # Fields that decide no weight and no score: two solvers that differ in these alone make the same run.
 WITHOUT_EFFECT = ("net", "max_iter", "display", "average_loss", "debug_info", "test_interval", "snapshot", *DRIVEN)
 
@@ -100,8 +89,8 @@ def resolve(run: Run, data: Path, max_iter: int | None = None, evaluate_every: i
     solver = driven(run, written, max_iter)
     if not solver.max_iter:
         raise UserError(f"{run.solver}: max_iter is not set, Caffe would do no iteration: set it, or give --max-iter")
-    unrepeatable = _unrepeatable(net)
-    marks = list(_other_sources(run, net_file, net, data))
+    unrepeatable = remarks.unrepeatable(net)
+    marks = list(remarks.other_sources(run, net_file, net, data))
     return Prototxts(
         net_file=str(net_file),
         solver_file=str(run.solver),
@@ -113,8 +102,8 @@ def resolve(run: Run, data: Path, max_iter: int | None = None, evaluate_every: i
         evaluate_every=evaluate_every or written.test_interval,
         snapshot_every=written.snapshot,
         inputs=_inputs(written_net, net, solver),
-        overridden=list(_overridden(run, written)),
-        warnings=[*_programs(net_file, net), *marks, *(f"{net_file}: {text}" for text in unrepeatable)],
+        overridden=list(remarks.overridden(run, written)),
+        warnings=[*remarks.programs(net_file, net), *marks, *(f"{net_file}: {text}" for text in unrepeatable)],
         marks=marks,
         unrepeatable=unrepeatable,
     )
@@ -188,15 +177,6 @@ def snapshot_prefix(run: Run) -> str:
     return f"snapshots/{run.variant.replace('/', '_')}"
 
 
-def layers_in(net: caffe_pb2.NetParameter, phase: int) -> Iterator[caffe_pb2.LayerParameter]:
-    """The layers of one phase, by their include and exclude rules (net.cpp, FilterNet; stages are Caffe's affair)."""
-    for layer in net.layer:
-        included = [rule.phase for rule in layer.include if rule.HasField("phase")]
-        excluded = [rule.phase for rule in layer.exclude if rule.HasField("phase")]
-        if phase not in excluded and (not included or phase in included):
-            yield layer
-
-
 def _absolute(name: str, data: Path = ROOT / "data") -> Path:
     path = Path(name)
     return data.joinpath(*path.parts[1:]) if path.parts[:1] == ("data",) else ROOT / path
@@ -234,64 +214,3 @@ def _digest(*parts: str | bytes) -> str:
     for part in parts:
         total.update(part.encode() if isinstance(part, str) else part)
     return total.hexdigest()
-
-
-def _overridden(run: Run, written: caffe_pb2.SolverParameter) -> Iterator[str]:
-    """A line for each field of DRIVEN that a person set."""
-    generated = caffe_pb2.SolverParameter()
-    if run.dataset in DATASETS:
-        messages.parse(generated_solver(run.dataset, run.network, run.view), generated)
-    for field, instead in DRIVEN.items():
-        theirs = _line(written, field)
-        if theirs and theirs != _line(generated, field):
-            yield f"{run.solver}: {theirs} is not used: {instead}"
-
-
-def _line(solver: caffe_pb2.SolverParameter, field: str) -> str:
-    """One field of a solver in the text format, '' where it is not set."""
-    only = caffe_pb2.SolverParameter()
-    for descriptor, value in solver.ListFields():
-        if descriptor.name == field:
-            if isinstance(value, str | int | float):
-                setattr(only, field, value)
-            else:
-                getattr(only, field).extend(value)
-    return " ".join(messages.text(only).split("\n")).strip()
-
-
-def _programs(path: Path, net: caffe_pb2.NetParameter) -> Iterator[str]:
-    """A line for the layers that run code of their own, and one for those that write files."""
-    python = [f"{layer.name} ({layer.python_param.module})" for layer in net.layer if layer.type == "Python"]
-    if python:
-        yield f"{path}: Python layers run code: {', '.join(python)}"
-    written = [(layer.name, layer.hdf5_output_param.file_name) for layer in net.layer if layer.type == "HDF5Output"]
-    if written:
-        yield f"{path}: HDF5Output layers write files: {', '.join(f'{name} ({file})' for name, file in written)}"
-
-
-def _unrepeatable(net: caffe_pb2.NetParameter) -> list[str]:
-    """A line for each layer of the training net whose state cannot be had again by running it forward."""
-    return [
-        f"layer {layer.name} ({layer.type}) cannot be put back to where it was: a resumed run takes another course"
-        for layer in layers_in(net, caffe_pb2.TRAIN)
-        if layer.type == "Python" or (layer.type == "HDF5Data" and layer.hdf5_data_param.shuffle)
-    ]
-
-
-def _other_sources(run: Run, path: Path, net: caffe_pb2.NetParameter, data: Path) -> Iterator[str]:
-    """A line for each layer that reads other records than the variant's; UserError where TEST cannot be scored."""
-    for phase, split in ((caffe_pb2.TRAIN, "train"), (caffe_pb2.TEST, "test")):
-        own = run.store(data, split)
-        for layer in layers_in(net, phase):
-            source = Path(layer.data_param.source).resolve()
-            if layer.bottom or (layer.type == "Data" and source == own.resolve()):
-                continue
-            where = f"{path}: layer {layer.name} ({split.upper()})"
-            if layer.type != "Data":
-                yield f"{where} is of type {layer.type}, it does not read {own.name} of this variant"
-                continue
-            if phase == caffe_pb2.TEST and source not in [own.with_name(f"test_{v}_lmdb").resolve() for v in VIEWS]:
-                raise UserError(
-                    f"{where} reads {source}, not the test photos: data/{run.dataset}/{own.name} holds them"
-                )
-            yield f"{where} reads {source}, not {own.name} of this variant"

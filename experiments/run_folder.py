@@ -2,24 +2,19 @@
 
 from user_error import UserError
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.kept_files import Unreadable, csv_text, read_csv, read_json
 from files import Held, locked, sha256, write_atomically
 
 SEED = "seed-"  # begins the name of a run's folder
 PATIENCE = 1  # seconds that a start waits for those who look whether somebody is at work
-
-
-class Unreadable(UserError):
-    """A file of a run's folder is not what we wrote: which, and why."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +83,7 @@ class RunFolder:
 
     def record(self) -> dict[str, Any] | None:
         """The contents of run.json, or None before the first start."""
-        return _read_json(self.path / "run.json", ("run", "inputs"))
+        return read_json(self.path / "run.json", ("run", "inputs"))
 
     def write_record(self, record: dict[str, Any]) -> None:
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
@@ -96,13 +91,13 @@ class RunFolder:
 
     def evaluations(self) -> list[Evaluation]:
         path = self.path / "metrics.csv"
-        return [Evaluation(*row) for row in _read_csv(path, Evaluation)] if path.exists() else []
+        return [Evaluation(*row) for row in read_csv(path, Evaluation)] if path.exists() else []
 
     def write_evaluations(self, evaluations: list[Evaluation]) -> None:
-        write_atomically(self.path / "metrics.csv", _csv_text(Evaluation, evaluations))
+        write_atomically(self.path / "metrics.csv", csv_text(Evaluation, evaluations))
 
     def write_predictions(self, iteration: int, predictions: list[Prediction]) -> None:
-        write_atomically(self.predictions(iteration), _csv_text(Prediction, predictions))
+        write_atomically(self.predictions(iteration), csv_text(Prediction, predictions))
 
     def finish(self, iteration: int) -> None:
         """Declare the run done at an iteration whose predictions are there.
@@ -146,7 +141,7 @@ class RunFolder:
     def progress(self) -> Progress | None:
         """How far the run was when its process last said so; None before that."""
         path = self.path / "progress.json"
-        found = _read_json(path, tuple(Progress.__annotations__))
+        found = read_json(path, tuple(Progress.__annotations__))
         try:
             return found and Progress(**{name: kind(found[name]) for name, kind in Progress.__annotations__.items()})
         except (TypeError, ValueError) as error:
@@ -205,7 +200,7 @@ class RunFolder:
         return record
 
     def _done(self) -> dict[str, Any] | None:
-        done = _read_json(self.done, ("iteration",))
+        done = read_json(self.done, ("iteration",))
         if done and not (isinstance(done["iteration"], int) and isinstance(done.get("sha256", {}), dict)):
             raise Unreadable(f"{self.done}: names no iteration")
         return done
@@ -231,7 +226,7 @@ def seed_of(path: Path) -> int | None:
 
 def _checked_predictions(path: Path, digest: str | None, record: dict[str, Any]) -> list[Prediction]:
     """The predictions of a result; Unreadable unless they are those that were written, each test photo once."""
-    predictions = [Prediction(*row) for row in _read_csv(path, Prediction)]
+    predictions = [Prediction(*row) for row in read_csv(path, Prediction)]
     if digest is not None and sha256(path) != digest:
         raise Unreadable(f"{path}: is not the file that the run wrote (sha256 differs)")
     photos = record["dataset"]["photos"]["test"]
@@ -244,40 +239,3 @@ def _checked_predictions(path: Path, digest: str | None, record: dict[str, Any])
     if twice:
         raise Unreadable(f"{path}: photo {twice[0]} is there more than once")
     return predictions
-
-
-def _read_json(path: Path, keys: tuple[str, ...]) -> dict[str, Any] | None:
-    """A file that holds an object with those keys; None where there is no file."""
-    try:
-        content = json.loads(path.read_bytes())
-        if not isinstance(content, dict) or any(key not in content for key in keys):
-            raise ValueError(f"lacks {' or '.join(keys)}")
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise Unreadable(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-    return content
-
-
-def _read_csv(path: Path, kind: type) -> list[list[Any]]:
-    """The rows of a file whose first columns are the fields of the dataclass `kind`, each as its field's type."""
-    types = list(kind.__annotations__.values())
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = csv.reader(file)
-            header = next(rows, [])
-            if header[: len(types)] != list(kind.__annotations__):
-                raise ValueError(f"its first line does not name {','.join(kind.__annotations__)}")
-            return [[convert(text) for convert, text in zip(types, row[: len(types)], strict=True)] for row in rows]
-    except OSError as error:
-        raise Unreadable(f"{path}: {error.strerror}") from None
-    except (ValueError, csv.Error) as error:
-        raise Unreadable(f"{path}: {error}") from None
-
-
-def _csv_text(kind: type, rows: list[Any]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(kind.__annotations__)
-    writer.writerows(astuple(row) for row in rows)
-    return text.getvalue()

@@ -8,6 +8,7 @@ from user_error import UserError
 import importlib.util
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -57,6 +58,15 @@ def parse(content: str, message: AnyMessage) -> AnyMessage:
 def text(message: Message) -> str:
     """A message in the text format, its fields in the order of caffe.proto, without comments."""
     return text_format.MessageToString(message, as_utf8=True)
+
+
+def layers_in(net: Message, phase: int) -> Iterator[Message]:
+    """The layers of one phase, by their include and exclude rules (net.cpp, FilterNet; stages are Caffe's affair)."""
+    for layer in net.layer:
+        included = [rule.phase for rule in layer.include if rule.HasField("phase")]
+        excluded = [rule.phase for rule in layer.exclude if rule.HasField("phase")]
+        if phase not in excluded and (not included or phase in included):
+            yield layer
 
 
 def _decoded(content: bytes, path: Path) -> str:

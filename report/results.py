@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.run_folder import Result, RunFolder, Unreadable, seed_folders, seed_of, strangers
+from experiments.kept_files import Unreadable
+from experiments.run_folder import Result, RunFolder, seed_folders, seed_of, strangers
 from paper import Row, Table, stated
 
 

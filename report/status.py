@@ -4,7 +4,8 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from experiments.run_folder import RunFolder, Unreadable, seed_folders, seed_of, strangers
+from experiments.kept_files import Unreadable
+from experiments.run_folder import RunFolder, seed_folders, seed_of, strangers
 from experiments.runs import Run, runs
 from paper import Table, stated, tables
 from report.results import wanted_iteration

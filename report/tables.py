@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import shutil
 import statistics
 import textwrap
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from experiments.run_folder import Unreadable
+from experiments.kept_files import Unreadable
 from paper import Row, Table, stated
 from report.line import DASH, Line
 from report.notes import notes
@@ -32,7 +31,7 @@ def lines(table: Table, results: Path) -> list[Line]:
 def render(table: Table, results: Path, form: str, width: int | None = None) -> str:
     """The table in one of FORMATS, without a final newline; as text and markdown with the notes that apply.
 
-    Text is folded to `width` columns, by default the terminal's; what does not fit stands in a second block.
+    Text is folded to `width` columns: what does not fit stands in a second block. None folds nothing.
     """
     table_lines = lines(table, results)
     if form == "json":
@@ -46,9 +45,9 @@ def render(table: Table, results: Path, form: str, width: int | None = None) -> 
     title = table.title if table.source is None else f"Table {table.name}. {table.title}"
     cells = [_cells(line) for line in table_lines]
     below = [f"- {note}" for note in notes(table, table_lines, results)]
-    if form == "markdown":
-        return "\n\n".join([title, _block(cells, range(len(COLUMNS)), "pipe"), "\n".join(below)])
-    width = width or shutil.get_terminal_size((160, 24)).columns
+    if form == "markdown" or width is None:
+        style = "pipe" if form == "markdown" else "simple"
+        return "\n\n".join([title, _block(cells, range(len(COLUMNS)), style), "\n".join(below)])
     folded = [textwrap.fill(note, width, subsequent_indent="  ", break_on_hyphens=False) for note in below]
     return "\n\n".join([title, *_blocks(cells, width), "\n".join(folded)])
 

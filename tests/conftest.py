@@ -1,5 +1,8 @@
 """Datasets in AVA's and CUHKPQ's own layouts, made small, and the command line that prepares them."""
 
+import csv
+import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,8 +12,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from harness import CODE, EVALUATE_EVERY, MAX_ITER, SNAPSHOT_EVERY, TEST, TRAIN, edit
 
 from data_prep.cuhkpq import CATEGORIES
+from data_prep.lmdb_store import Datum, checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_PHOTOS = ROOT.parent / "shared" / "photos"
@@ -94,3 +99,53 @@ def data_prep() -> Callable[..., subprocess.CompletedProcess]:
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory) -> Path:
+    """A dataset in the harness's own layout: noise, brighter where it is good."""
+    root = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    rows = []
+    for split, count in (("train", TRAIN), ("test", TEST)):
+        labels = rng.integers(0, 2, count)
+        for view in ("global", "local"):
+            with checkpoint(root / "demo" / f"{split}_{view}_lmdb", count) as put:
+                for i, label in enumerate(labels):
+                    planes = rng.integers(0, 180 + 20 * label, (3, 256, 256), dtype=np.uint8)
+                    datum = Datum(channels=3, height=256, width=256, data=planes.tobytes(), label=int(label))
+                    put(i, datum.SerializeToString())
+        rows += [[f"{split}{i}", split, i, label, "written"] for i, label in enumerate(labels)]
+    with (root / "demo" / "manifest.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["photo_id", "split", "position", "label", "status"])
+        writer.writerows(rows)
+    summary = {
+        "splits": {"train": {"written": TRAIN}, "test": {"written": TEST}},
+        "views": ["global", "local"],
+        "rule": "noise, brighter where it is good",
+        "command": "",
+        "lists_sha256": {},
+    }
+    (root / "demo" / "summary.json").write_text(json.dumps(summary))
+    return root
+
+
+@pytest.fixture
+def checkout(tmp_path, data) -> Path:
+    """A copy of the code whose prototxts and solvers a test may edit."""
+    root = tmp_path / "a checkout 我的"
+    for name in CODE:
+        ignore = shutil.ignore_patterns("__pycache__", "bvlc_*", "VGG_*")
+        shutil.copytree(ROOT / name, root / name, ignore=ignore)
+    for path in [*ROOT.glob("*.py"), *ROOT.glob("*.toml")]:
+        shutil.copy(path, root)
+    for path in (root / "prototxt" / "demo").glob("*/train_val.prototxt"):
+        edit(path, r"batch_size: \d+", "batch_size: 4")
+    for path in (root / "solvers" / "demo").glob("*.prototxt"):
+        edit(path, r"max_iter: \d+", f"max_iter: {MAX_ITER}")
+        edit(path, r"snapshot: \d+", f"snapshot: {SNAPSHOT_EVERY}")
+        edit(path, r"test_interval: \d+", f"test_interval: {EVALUATE_EVERY}")
+        edit(path, r"display: \d+", "display: 1")
+    (root / "data").symlink_to(data)
+    return root

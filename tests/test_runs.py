@@ -1,6 +1,5 @@
 """A run ends as it should, whatever happens to it on the way: the demo's nets, small batches, a small dataset."""
 
-import csv
 import json
 import os
 import random
@@ -8,135 +7,31 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from harness import (
+    ALEXNET,
+    MAX_ITER,
+    RUN,
+    RUN_ALL,
+    SNAPSHOT_EVERY,
+    TEST,
+    caffe_program,
+    call,
+    edit,
+    final_weights,
+    record,
+    rows,
+    run_folder,
+    start,
+    stock_weights,
+    wait_for_iteration,
+)
 
-from data_prep.lmdb_store import Datum, checkpoint
-from experiments.launch import environment
-from paper import ROOT
-
-pytest.importorskip("caffe")
-from caffe.proto import caffe_pb2
-
-CODE = ("caffe_build", "data_prep", "experiments", "prototxt", "solvers", "report", "models")
-TRAIN, TEST = 40, 23  # photos; 23 is no multiple of the test batch
-MAX_ITER, SNAPSHOT_EVERY, EVALUATE_EVERY = 12, 3, 4
-ALEXNET = "demo/alexnet_global"
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """A dataset in the harness's own layout: noise, brighter where it is good."""
-    root = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(0)
-    rows = []
-    for split, count in (("train", TRAIN), ("test", TEST)):
-        labels = rng.integers(0, 2, count)
-        for view in ("global", "local"):
-            with checkpoint(root / "demo" / f"{split}_{view}_lmdb", count) as put:
-                for i, label in enumerate(labels):
-                    planes = rng.integers(0, 180 + 20 * label, (3, 256, 256), dtype=np.uint8)
-                    datum = Datum(channels=3, height=256, width=256, data=planes.tobytes(), label=int(label))
-                    put(i, datum.SerializeToString())
-        rows += [[f"{split}{i}", split, i, label, "written"] for i, label in enumerate(labels)]
-    with (root / "demo" / "manifest.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["photo_id", "split", "position", "label", "status"])
-        writer.writerows(rows)
-    summary = {
-        "splits": {"train": {"written": TRAIN}, "test": {"written": TEST}},
-        "views": ["global", "local"],
-        "rule": "noise, brighter where it is good",
-        "command": "",
-        "lists_sha256": {},
-    }
-    (root / "demo" / "summary.json").write_text(json.dumps(summary))
-    return root
-
-
-@pytest.fixture
-def checkout(tmp_path, data):
-    """A copy of the code whose prototxts and solvers a test may edit."""
-    root = tmp_path / "a checkout 我的"
-    for name in CODE:
-        ignore = shutil.ignore_patterns("__pycache__", "bvlc_*", "VGG_*")
-        shutil.copytree(ROOT / name, root / name, ignore=ignore)
-    for path in [*ROOT.glob("*.py"), *ROOT.glob("*.toml")]:
-        shutil.copy(path, root)
-    for path in (root / "prototxt" / "demo").glob("*/train_val.prototxt"):
-        edit(path, r"batch_size: \d+", "batch_size: 4")
-    for path in (root / "solvers" / "demo").glob("*.prototxt"):
-        edit(path, r"max_iter: \d+", f"max_iter: {MAX_ITER}")
-        edit(path, r"snapshot: \d+", f"snapshot: {SNAPSHOT_EVERY}")
-        edit(path, r"test_interval: \d+", f"test_interval: {EVALUATE_EVERY}")
-        edit(path, r"display: \d+", "display: 1")
-    (root / "data").symlink_to(data)
-    return root
-
-
-def edit(path, pattern, replacement):
-    text = path.read_text()
-    edited = re.sub(pattern, replacement, text)
-    assert edited != text
-    path.write_text(edited)
-
-
-def start(checkout, *arguments, **options) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "run_experiments.py", *arguments],
-        cwd=checkout,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        **options,
-    )
-
-
-def call(checkout, *arguments, status=0) -> str:
-    """What a command printed; it has to end with this exit status."""
-    process = start(checkout, *arguments)
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == status, output
-    return output
-
-
-RUN_ALL = ("run", "--dataset", "demo", "--cpu")
-RUN = (*RUN_ALL, "--network", "alexnet", "--view", "global")
-
-
-def run_folder(checkout, variant=ALEXNET, seed=1):
-    return checkout / "results" / variant / f"seed-{seed}"
-
-
-def final_weights(checkout, variant=ALEXNET, seed=1) -> dict[str, list[bytes]]:
-    snapshots = run_folder(checkout, variant, seed) / "snapshots"
-    return weights_in(snapshots / f"{variant.replace('/', '_')}_iter_{MAX_ITER}.caffemodel")
-
-
-def weights_in(caffemodel) -> dict[str, list[bytes]]:
-    """The bits of all blobs by layer."""
-    net = caffe_pb2.NetParameter.FromString(caffemodel.read_bytes())
-    return {layer.name: [np.array(blob.data).tobytes() for blob in layer.blobs] for layer in net.layer if layer.blobs}
-
-
-def record(checkout, variant=ALEXNET, seed=1) -> dict:
-    return json.loads((run_folder(checkout, variant, seed) / "run.json").read_text())
-
-
-def wait_for_iteration(checkout, iteration: int, process: subprocess.Popen) -> None:
-    """Until Caffe's log says that it is there, or the process has ended."""
-    log = run_folder(checkout) / "caffe.log"
-    while process.poll() is None and not (log.exists() and f"Iteration {iteration} " in log.read_text()):
-        time.sleep(0.01)
-
-
-def rows(path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+pytest.importorskip("caffe", reason="Caffe is not built here")
 
 
 def test_predictions_hold_each_test_photo_once_and_give_the_accuracy_of_the_last_iteration(checkout):
@@ -202,20 +97,6 @@ def test_a_killed_run_ends_in_the_weights_of_an_undisturbed_one_and_of_stock_caf
 def children(pid: int) -> list[int]:
     done = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True)
     return [int(child) for child in done.stdout.split()]
-
-
-def stock_weights(checkout) -> dict[str, list[bytes]]:
-    """What `caffe train` makes of the same solver, seed and weights, from the repository's root."""
-    solver = f"solvers/{ALEXNET}.prototxt"
-    caffe_program("train", f"--solver={solver}", "--weights=models/demo/alexnet.caffemodel", cwd=checkout)
-    return weights_in(checkout / f"solvers/{ALEXNET}_iter_{MAX_ITER}.caffemodel")
-
-
-def caffe_program(*arguments: str, cwd) -> subprocess.CompletedProcess:
-    """Stock Caffe's command line, with as many threads as the driver gives to one run alone."""
-    program = shutil.which("caffe", path=os.path.dirname(sys.executable))
-    command, settings = [program, *arguments], environment(gpu=None, threads=1)
-    return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True, env=os.environ | settings)
 
 
 def test_ctrl_c_takes_a_snapshot_and_stops_and_the_same_command_resumes(checkout):

@@ -1,0 +1,51 @@
+"""The JSON and CSV files of a run's folder: read with every check, or Unreadable in one line."""
+
+from user_error import UserError
+
+import csv
+import io
+import json
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+
+class Unreadable(UserError):
+    """A file of a run's folder is not what we wrote: which, and why."""
+
+
+def read_json(path: Path, keys: tuple[str, ...]) -> dict[str, Any] | None:
+    """A file that holds an object with those keys; None where there is no file."""
+    try:
+        content = json.loads(path.read_bytes())
+        if not isinstance(content, dict) or any(key not in content for key in keys):
+            raise ValueError(f"lacks {' or '.join(keys)}")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    return content
+
+
+def read_csv(path: Path, kind: type) -> list[list[Any]]:
+    """The rows of a file whose first columns are the fields of the dataclass `kind`, each as its field's type."""
+    types = list(kind.__annotations__.values())
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = csv.reader(file)
+            header = next(rows, [])
+            if header[: len(types)] != list(kind.__annotations__):
+                raise ValueError(f"its first line does not name {','.join(kind.__annotations__)}")
+            return [[convert(text) for convert, text in zip(types, row[: len(types)], strict=True)] for row in rows]
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from None
+    except (ValueError, csv.Error) as error:
+        raise Unreadable(f"{path}: {error}") from None
+
+
+def csv_text(kind: type, rows: list[Any]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(kind.__annotations__)
+    writer.writerows(astuple(row) for row in rows)
+    return text.getvalue()

@@ -1,0 +1,96 @@
+"""A copy of the project that tests may edit, with a small dataset; the driver and stock Caffe are called in it."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from experiments.launch import environment
+
+CODE = ("caffe_build", "data_prep", "experiments", "prototxt", "solvers", "report", "models")
+TRAIN, TEST = 40, 23  # photos; 23 is no multiple of the test batch
+MAX_ITER, SNAPSHOT_EVERY, EVALUATE_EVERY = 12, 3, 4
+ALEXNET = "demo/alexnet_global"
+
+
+def edit(path, pattern, replacement):
+    text = path.read_text()
+    edited = re.sub(pattern, replacement, text)
+    assert edited != text
+    path.write_text(edited)
+
+
+def start(checkout, *arguments, **options) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "run_experiments.py", *arguments],
+        cwd=checkout,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **options,
+    )
+
+
+def call(checkout, *arguments, status=0) -> str:
+    """What a command printed; it has to end with this exit status."""
+    process = start(checkout, *arguments)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == status, output
+    return output
+
+
+RUN_ALL = ("run", "--dataset", "demo", "--cpu")
+RUN = (*RUN_ALL, "--network", "alexnet", "--view", "global")
+
+
+def run_folder(checkout, variant=ALEXNET, seed=1):
+    return checkout / "results" / variant / f"seed-{seed}"
+
+
+def final_weights(checkout, variant=ALEXNET, seed=1) -> dict[str, list[bytes]]:
+    snapshots = run_folder(checkout, variant, seed) / "snapshots"
+    return weights_in(snapshots / f"{variant.replace('/', '_')}_iter_{MAX_ITER}.caffemodel")
+
+
+def weights_in(caffemodel) -> dict[str, list[bytes]]:
+    """The bits of all blobs by layer."""
+    from prototxt.messages import caffe_pb2
+
+    net = caffe_pb2.NetParameter.FromString(caffemodel.read_bytes())
+    return {layer.name: [np.array(blob.data).tobytes() for blob in layer.blobs] for layer in net.layer if layer.blobs}
+
+
+def record(checkout, variant=ALEXNET, seed=1) -> dict:
+    return json.loads((run_folder(checkout, variant, seed) / "run.json").read_text())
+
+
+def wait_for_iteration(checkout, iteration: int, process: subprocess.Popen) -> None:
+    """Until Caffe's log says that it is there, or the process has ended."""
+    log = run_folder(checkout) / "caffe.log"
+    while process.poll() is None and not (log.exists() and f"Iteration {iteration} " in log.read_text()):
+        time.sleep(0.01)
+
+
+def rows(path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def stock_weights(checkout) -> dict[str, list[bytes]]:
+    """What `caffe train` makes of the same solver, seed and weights, from the repository's root."""
+    solver = f"solvers/{ALEXNET}.prototxt"
+    caffe_program("train", f"--solver={solver}", "--weights=models/demo/alexnet.caffemodel", cwd=checkout)
+    return weights_in(checkout / f"solvers/{ALEXNET}_iter_{MAX_ITER}.caffemodel")
+
+
+def caffe_program(*arguments: str, cwd) -> subprocess.CompletedProcess:
+    """Stock Caffe's command line, with as many threads as the driver gives to one run alone."""
+    program = shutil.which("caffe", path=os.path.dirname(sys.executable))
+    command, settings = [program, *arguments], environment(gpu=None, threads=1)
+    return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True, env=os.environ | settings)
