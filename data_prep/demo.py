@@ -16,7 +16,6 @@ import multiprocessing
 import operator
 import os
 import shutil
-import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -34,6 +33,7 @@ import files
 from data_prep.demo_camera import take_photo
 from data_prep.demo_layout import encode, photo_id, write_ava, write_cuhkpq
 from data_prep.demo_score import generators, rate
+from data_prep.workers import interrupts_blocked
 
 MIN_PHOTOS, MAX_PHOTOS = 20, 100_000
 STAMP = "demo.json"
@@ -139,7 +139,8 @@ def draw_photos(images: Path, photos: int, seed: int, jobs: int) -> None:
     """Draw the pictures in `jobs` processes, with a progress line on stderr."""
     pool = ProcessPoolExecutor(min(jobs, photos), multiprocessing.get_context("spawn"), start_worker)
     try:
-        drawn = pool.map(partial(draw_photo, images, seed), range(photos), chunksize=CHUNK)
+        with interrupts_blocked():  # map starts the processes
+            drawn = pool.map(partial(draw_photo, images, seed), range(photos), chunksize=CHUNK)
         for _ in track(drawn, f"drawing {photos} photos", photos, console=Console(stderr=True)):
             pass
     except BrokenProcessPool as error:
@@ -149,9 +150,8 @@ def draw_photos(images: Path, photos: int, seed: int, jobs: int) -> None:
 
 
 def start_worker() -> None:
-    """Set up a drawing process: one core, Ctrl-C left to its parent, its end when the parent ends."""
+    """Set up a drawing process: it uses one core and ends when its parent does."""
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def follow() -> None:
         multiprocessing.parent_process().join()

@@ -9,6 +9,7 @@ one that was not (tests/test_prepare.py).
 
 from user_error import UserError
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -149,7 +150,7 @@ def _reading(folder: Path) -> Iterator[lmdb.Environment]:
     with file.open("rb"):
         size = file.stat().st_size
     try:
-        with lmdb.open(str(folder), readonly=True, lock=False) as environment:
+        with lmdb.open(os.fsencode(folder), readonly=True, lock=False) as environment:
             if size < (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]:
                 raise UserError(f"{file} is cut off; {AGAIN}")  # LMDB would end the process with a bus error
             yield environment
@@ -166,4 +167,4 @@ def _opened(folder: Path, capacity: int) -> lmdb.Environment:
     """A writable environment; the map is address space, not disk space, and large enough for raw records."""
     folder.mkdir(parents=True, exist_ok=True)
     size = disk_need(capacity, encoded=False) + MAP_SLACK
-    return lmdb.open(str(folder), map_size=size, lock=False, max_spare_txns=0)
+    return lmdb.open(os.fsencode(folder), map_size=size, lock=False, max_spare_txns=0)

@@ -62,7 +62,7 @@ def test_photos(folder: Path) -> list[tuple[str, int]]:
             for row in read(path)
             if row["split"] == "test" and row["status"] == WRITTEN
         ]
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise UserError(f"{path} cannot be read ({error}): remove {folder}, and prepare it again") from None
     if not found:
         raise UserError(f"{path} names no test photo that was written: remove {folder}, and prepare it again")

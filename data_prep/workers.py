@@ -13,6 +13,7 @@ import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 
 import cv2
@@ -55,6 +56,20 @@ def keep_freed_memory() -> None:
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).mallopt(mmap_threshold, 32 << 20)
         ctypes.CDLL(None).mallopt(trim_threshold, 64 << 20)
+
+
+@contextmanager
+def interrupts_blocked() -> Iterator[None]:
+    """Block Ctrl-C, which reaches a whole process group, for the processes that are started meanwhile.
+
+    A child inherits the block; for us the interrupt is late, but not lost.
+    """
+    resource_tracker.ensure_running()  # a first start of it would end the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Pool:
@@ -112,7 +127,7 @@ class _Pool:
         worker = self.context.Process(
             target=_work, args=(number, theirs, self.ring, self.current, self.wanted), daemon=True
         )
-        with _interrupts_ignored():  # a child inherits that; Ctrl-C reaches the whole process group
+        with interrupts_blocked():
             worker.start()
         theirs.close()
         return worker, ours
@@ -169,19 +184,6 @@ class _Pool:
 def _place(ring, slot_start: int, index: int) -> memoryview:
     start = slot_start + index * RECORD_BYTES
     return memoryview(ring).cast("B")[start : start + RECORD_BYTES]
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    try:
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # not in the main thread, so no handler of ours either
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
 
 
 def _work(number: int, pipe: Connection, ring, current, wanted: Wanted) -> None:

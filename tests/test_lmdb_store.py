@@ -127,6 +127,12 @@ def test_a_store_has_no_lock_file_and_caffe_style_readers_open_it(tmp_path):
     assert lmdb_store.entries(tmp_path / "nothing") == 0
 
 
+def test_a_store_may_be_in_a_folder_whose_name_is_no_text(tmp_path):
+    folder = tmp_path / os.fsdecode(b"\xff of \xfe")
+    write(folder, RECORDS)
+    assert lmdb_store.entries(folder) == len(RECORDS)
+
+
 CAFFE_READS = """
 import sys, numpy as np, caffe
 net = caffe.Net(sys.argv[1], caffe.TEST)

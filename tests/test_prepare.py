@@ -455,6 +455,32 @@ def test_ctrl_c_stops_within_a_second_and_a_second_call_at_once_is_refused(slow_
     assert lines
 
 
+def test_ctrl_c_while_workers_start_reaches_us_and_not_them():
+    show = [sys.executable, "-c", "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))"]
+    blocked = []
+
+    def start_interrupted():
+        with workers.interrupts_blocked():
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+            blocked.append(subprocess.run(show, capture_output=True, text=True, check=True).stdout)
+
+    with pytest.raises(KeyboardInterrupt):
+        start_interrupted()
+    assert blocked == ["True\n"]
+
+
+@pytest.mark.parametrize("moment", [0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6])
+def test_ctrl_c_at_an_early_moment_ends_in_one_line(slow_copy, tmp_path, moment):
+    process = start(slow_copy, tmp_path / "out", start_new_session=True)
+    time.sleep(moment)
+    os.killpg(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=10)
+    if stderr or process.returncode != -signal.SIGINT:  # else Python had not begun yet
+        assert stderr.splitlines()[-1:] == ["stopped"], stderr
+        assert "Traceback" not in stderr
+        assert process.returncode in (130, -signal.SIGINT)  # which is 130 in a shell
+
+
 def test_a_lock_ends_with_its_process_and_removes_what_killed_writers_left(tmp_path):
     (tmp_path / ".summary.json.123.partial").touch()
     with prepare.locked(tmp_path), pytest.raises(UserError, match=rf"process {os.getpid()}\)"):
