@@ -5,7 +5,7 @@
 <out>/demo.json  what was drawn
 
 A photo is a function of the seed and its index (and of the versions of NumPy, OpenCV and Pillow), whatever the
-number of jobs. Everything is drawn into a hidden folder beside <out>, which is renamed at the end.
+number of jobs. Everything is drawn into a hidden folder next to <out>, which is renamed at the end.
 """
 
 from user_error import UserError
@@ -33,7 +33,7 @@ import files
 from data_prep.demo_camera import take_photo
 from data_prep.demo_layout import encode, photo_id, write_ava, write_cuhkpq
 from data_prep.demo_score import generators, rate
-from data_prep.workers import interrupts_blocked
+from data_prep.workers import interrupts_deferred
 
 MIN_PHOTOS, MAX_PHOTOS = 20, 100_000
 STAMP = "demo.json"
@@ -101,7 +101,7 @@ def drawing_version() -> str:
 
 @contextmanager
 def hidden_folder(out: Path) -> Iterator[Path]:
-    """An empty hidden folder beside `out` that only we use; it is removed at the end unless it was renamed."""
+    """An empty hidden folder next to `out` that only we use; it is removed at the end unless it was renamed."""
     folder = out.with_name(f".{out.name}.drawing")
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -139,7 +139,7 @@ def draw_photos(images: Path, photos: int, seed: int, jobs: int) -> None:
     """Draw the pictures in `jobs` processes, with a progress line on stderr."""
     pool = ProcessPoolExecutor(min(jobs, photos), multiprocessing.get_context("spawn"), start_worker)
     try:
-        with interrupts_blocked():  # map starts the processes
+        with interrupts_deferred():  # map starts the processes
             drawn = pool.map(partial(draw_photo, images, seed), range(photos), chunksize=CHUNK)
         for _ in track(drawn, f"drawing {photos} photos", photos, console=Console(stderr=True)):
             pass

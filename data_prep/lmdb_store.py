@@ -37,7 +37,7 @@ class StoreDiffers(Exception):
 
 
 def _datum_class() -> type:
-    """Caffe's Datum as a message class of our own pool, so that Caffe's may be loaded beside it."""
+    """Caffe's Datum as a message class of our own pool, so that Caffe's can be loaded too."""
     field = descriptor_pb2.FieldDescriptorProto
     fields = [
         ("channels", 1, field.TYPE_INT32, field.LABEL_OPTIONAL),

@@ -51,7 +51,7 @@ def ava_large(photos: Sequence[Photo], test_ids: Sequence[str] | None, seed: int
         test = shuffled(photos, seed, "test")[:wanted]
         rule = f"test: a seeded draw of {wanted:,}; training: all the rest"
         notes.append(
-            f"{stated('partitions.ava-large.test_list')} is missing: the test photos are a draw of ours, "
+            f"{stated('partitions.ava-large.test_list')} is missing: the test photos are our own draw, "
             "not AVA's official list; results on them cannot be compared with anyone else's"
         )
     held_out = {photo.photo_id for photo in test}

@@ -11,6 +11,7 @@ from user_error import UserError
 import ctypes
 import multiprocessing
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from multiprocessing import resource_tracker
@@ -59,17 +60,25 @@ def keep_freed_memory() -> None:
 
 
 @contextmanager
-def interrupts_blocked() -> Iterator[None]:
-    """Block Ctrl-C, which reaches a whole process group, for the processes that are started meanwhile.
+def interrupts_deferred() -> Iterator[None]:
+    """Keep Ctrl-C, which reaches a whole process group, from the processes that are started meanwhile.
 
-    A child inherits the block; for us the interrupt is late, but not lost.
+    They inherit that it is blocked. For us it is only late: a child whose start was interrupted would complain.
     """
-    resource_tracker.ensure_running()  # a first start of it would end the block
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    resource_tracker.ensure_running()  # its own start would unblock
+    pressed: list[int] = []
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread:  # where Python handles what any thread receives
+        handler = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if in_main_thread:
+            signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
 
 
 class _Pool:
@@ -127,7 +136,7 @@ class _Pool:
         worker = self.context.Process(
             target=_work, args=(number, theirs, self.ring, self.current, self.wanted), daemon=True
         )
-        with interrupts_blocked():
+        with interrupts_deferred():
             worker.start()
         theirs.close()
         return worker, ours

@@ -79,7 +79,7 @@ def test_a_table_without_a_final_newline_or_with_other_line_ends_is_read(tmp_pat
     assert [photo.photo_id for photo in ava.read_ava(tmp_path)] == expected
 
 
-def test_photos_are_found_nested_in_upper_case_and_behind_a_link(tmp_path, ava_line):
+def test_photos_are_found_in_a_nested_folder_in_upper_case_and_through_a_link(tmp_path, ava_line):
     root = write_table(tmp_path / "ava", *(ava_line(1, 10 + n, [1] * 10) for n in range(5)))
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "images").mkdir(parents=True)

@@ -470,7 +470,7 @@ def test_the_venv_says_which_caffe_it_holds():
 # The Caffe in .venv
 
 
-def test_libraries_are_looked_for_inside_the_venv_wherever_it_stands():
+def test_libraries_are_looked_for_inside_the_venv_wherever_it_is():
     gpu = recipe.gpu(REQUIREMENTS, ["90"], cudnn=True)
     own = ["lib", str(recipe.OPENBLAS / "lib")]
     for chosen, folders in (RECIPE, own), (gpu, [*own, *map(str, cuda.LIBRARIES)]):

@@ -64,7 +64,7 @@ def test_flipped_bits_never_crash_and_end_in_a_picture_or_a_reason(whole_jpegs):
     assert any(text != "whole" for text in verdicts)
 
 
-def test_random_bytes_behind_any_signature_never_crash():
+def test_random_bytes_after_any_signature_never_crash():
     noise = random.Random(10)
     starts = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF____WEBPVP8 ", b"BM", b"II*\0", b"")
     for start in starts:
@@ -75,8 +75,8 @@ def test_random_bytes_behind_any_signature_never_crash():
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(lambda d: d + b"trailing bytes", id="bytes behind the end"),
-        pytest.param(lambda d: d + d, id="a second picture behind the end"),
+        pytest.param(lambda d: d + b"trailing bytes", id="bytes after the end"),
+        pytest.param(lambda d: d + d, id="a second picture after the end"),
         pytest.param(lambda d: d[:20] + b"\x11\x22\x33" + d[20:], id="bytes between segments"),
         pytest.param(lambda d: d[:-2] + b"\0\0\0" + d[-2:], id="bytes before the end"),
         pytest.param(lambda d: d[:11] + b"\x07" + d[12:], id="odd JFIF version"),

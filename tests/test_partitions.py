@@ -128,7 +128,7 @@ def test_a_mean_of_exactly_5_stays_in_training_without_delta():
 
 
 def test_means_that_only_exact_arithmetic_tells_apart_are_ordered_by_it():
-    # 10^8 votes: the two means differ by 10^-16, less than a double can hold beside 5
+    # 10^8 votes: the two means differ by 10^-16, less than a double near 5 can resolve
     votes = 10**8
     lower, higher = photo(7, 5 * votes - 1, votes), photo(3, 5 * votes + 4, votes + 1)
     assert lower.total / lower.votes != 5

@@ -460,8 +460,8 @@ def test_ctrl_c_while_workers_start_reaches_us_and_not_them():
     blocked = []
 
     def start_interrupted():
-        with workers.interrupts_blocked():
-            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        with workers.interrupts_deferred():
+            os.kill(os.getpid(), signal.SIGINT)
             blocked.append(subprocess.run(show, capture_output=True, text=True, check=True).stdout)
 
     with pytest.raises(KeyboardInterrupt):
@@ -599,7 +599,7 @@ def test_workers_that_are_killed_lose_no_photo(copy):
 
 
 def test_a_photo_on_which_two_workers_died_is_corrupt_and_the_others_are_written(copy, tmp_path):
-    os.mkfifo(tmp_path / "deadly.jpg")  # reading it waits for ever: time to be killed
+    os.mkfifo(tmp_path / "deadly.jpg")  # reading it blocks: time to be killed
     good = partition(copy.root).train[:20]
     photos = [*good[:10], Photo("deadly", tmp_path, "deadly.jpg", 1), *good[10:]]
     over = threading.Event()
