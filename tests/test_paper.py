@@ -5,6 +5,8 @@ here unless this page says the same. They are held against the written prototxts
 against what the data preparation does.
 """
 
+from user_error import UserError
+
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -86,6 +88,7 @@ NUMBERS = {  # name in paper.toml: (value, section of the paper)
     "demo.max_iter": (400, OURS),
     "demo.evaluate_every": (100, OURS),
     "demo.snapshot_every": (100, OURS),
+    "demo.threads": (1, OURS),
     "demo.alexnet.channels": (8, OURS),
     "demo.alexnet.units": (16, OURS),
     "demo.vgg16.channels": (16, OURS),
@@ -285,6 +288,7 @@ def test_a_solver_is_plain_sgd_and_says_nothing_that_is_not_named_here(written):
     for w in written:
         assert w.solver.type == "SGD"
         assert w.solver.regularization_type == "L2"
+        assert w.solver.display == 20
         assert {field.name for field, _ in w.solver.ListFields()} == {
             "net", "type", "base_lr", "lr_policy", "momentum", "weight_decay", "max_iter", "random_seed", "test_iter",
             "test_interval", "display", "snapshot", "snapshot_prefix",
@@ -393,6 +397,9 @@ def test_each_file_opens_with_the_papers_number_and_the_commands_that_make_it():
                 assert f"--dataset {dataset} --network {network} --view {view}" in head[2]
                 assert ("--cpu" in head[2]) == (dataset == "demo")
                 assert f"--solver=solvers/{variant}.prototxt" in head[4]
+                if path.startswith("solvers/"):
+                    photos, batch = number(f"partitions.{dataset}.test"), number(f"evaluation.batch_size.{dataset}")
+                    assert f"# {photos:,} test photos in batches of {batch}" in lines
                 weights = {"alexnet": "bvlc_alexnet.caffemodel", "vgg16": "VGG_ILSVRC_16_layers.caffemodel"}[network]
                 assert (f"--weights=models/{weights}" in head[4]) == (dataset != "demo")
 
@@ -455,9 +462,9 @@ def test_without_delta_no_photo_is_left_out():
 
 @pytest.fixture(scope="module")
 def all_of_ava() -> list[Photo]:
-    """255,530 photos, each with a mean of its own."""
+    """255,530 photos, each with a mean of its own, and labels that say nothing."""
     count = number("partitions.ava.photos")
-    return [photo(n, 5 * count + n - 120_000, count) for n in range(count)]
+    return [photo(n, 5 * count + n - 120_000, count, label=n % 2) for n in range(count)]
 
 
 def test_ava_small_is_the_top_and_the_bottom_10_percent_in_halves_of_the_papers_size(all_of_ava):
@@ -469,7 +476,7 @@ def test_ava_small_is_the_top_and_the_bottom_10_percent_in_halves_of_the_papers_
     assert len(chosen) + len(between) == 193_080
     assert max(bad) < min(between) <= max(between) < min(good)
     labels = {int(photo.photo_id): photo.label for photo in partition.train + partition.test}
-    assert {labels[name] for name in bad} == {0}  # the lowest are bad, also where their mean is over 5
+    assert {labels[name] for name in bad} == {0}  # whatever side of 5 their means are on
     assert {labels[name] for name in good} == {1}
     for split in partition.splits().values():
         assert sum(photo.label for photo in split) == 19_308 // 2
@@ -487,6 +494,10 @@ def test_a_smaller_copy_of_ava_is_drawn_from_in_the_same_shares(all_of_ava):
     partition = partitions.ava_large(small, None, 1, Fraction(0))
     assert len(partition.test) == round(2_556 * 20_000 / 250_000)
     assert len(partition.train) == 2_556 - len(partition.test)
+    assert len(partitions.ava_large(all_of_ava[:40_000], None, 1, Fraction(0)).test) == 20_000
+    assert len(partitions.ava_large(all_of_ava[:39_999], None, 1, Fraction(0)).test) == 3_200  # else under half train
+    with pytest.raises(UserError, match="too few"):
+        partitions.ava_small(all_of_ava[:19], "decile", 1)  # one at each end
 
 
 def test_ava_large_tests_on_20000_and_trains_on_all_the_rest(all_of_ava):
@@ -591,7 +602,14 @@ def test_the_local_view_is_the_central_256x256_pixels_of_the_picture_as_it_is():
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "large"), [(128, 200, (256, 400)), (320, 64, (1280, 256)), (300, 255, (301, 256))]
+    ("width", "height", "large"),
+    [
+        (128, 200, (256, 400)),
+        (320, 64, (1280, 256)),
+        (300, 255, (301, 256)),
+        (130, 100, (333, 256)),
+        (321, 64, (1284, 256)),
+    ],
 )
 def test_a_photo_with_a_side_under_256_is_enlarged_until_its_shorter_side_is_256_and_then_cut(width, height, large):
     picture = np.random.default_rng(2).integers(0, 256, (height, width, 3), dtype=np.uint8)
