@@ -19,9 +19,9 @@ MAX_ITER, SNAPSHOT_EVERY, EVALUATE_EVERY = 12, 3, 4
 ALEXNET = "demo/alexnet_global"
 
 
-def edit(path, pattern, replacement):
+def edit(path, pattern, replacement, flags=0, count=0):
     text = path.read_text()
-    edited = re.sub(pattern, replacement, text)
+    edited = re.sub(pattern, replacement, text, count=count, flags=flags)
     assert edited != text
     path.write_text(edited)
 
