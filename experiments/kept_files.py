@@ -36,7 +36,12 @@ def read_csv(path: Path, kind: type) -> list[list[Any]]:
             header = next(rows, [])
             if header[: len(types)] != list(kind.__annotations__):
                 raise ValueError(f"its first line does not name {','.join(kind.__annotations__)}")
-            return [[convert(text) for convert, text in zip(types, row[: len(types)], strict=True)] for row in rows]
+            found = []
+            for number, row in enumerate(rows, 2):
+                if len(row) < len(types):
+                    raise ValueError(f"line {number} has {len(row)} columns, not {len(types)}")
+                found.append([convert(text) for convert, text in zip(types, row, strict=False)])
+            return found
     except OSError as error:
         raise Unreadable(f"{path}: {error.strerror}") from None
     except (ValueError, csv.Error) as error:

@@ -214,7 +214,8 @@ def seed_folders(variant: Path) -> list[RunFolder]:
 
 def strangers(variant: Path) -> list[Path]:
     """What lies among the runs of a variant, and is none by its name: a run that somebody moved aside, say."""
-    return sorted(path for path in variant.glob("*") if seed_of(path) is None) if variant.is_dir() else []
+    there = variant.iterdir() if variant.is_dir() else ()
+    return sorted(path for path in there if seed_of(path) is None and not path.name.startswith("."))
 
 
 def seed_of(path: Path) -> int | None:
@@ -226,9 +227,9 @@ def seed_of(path: Path) -> int | None:
 
 def _checked_predictions(path: Path, digest: str | None, record: dict[str, Any]) -> list[Prediction]:
     """The predictions of a result; Unreadable unless they are those that were written, each test photo once."""
-    predictions = [Prediction(*row) for row in read_csv(path, Prediction)]
-    if digest is not None and sha256(path) != digest:
+    if digest is not None and path.is_file() and sha256(path) != digest:
         raise Unreadable(f"{path}: is not the file that the run wrote (sha256 differs)")
+    predictions = [Prediction(*row) for row in read_csv(path, Prediction)]
     photos = record["dataset"]["photos"]["test"]
     if len(predictions) != photos or not photos:
         raise Unreadable(f"{path}: holds {len(predictions):,} photos, not the {photos:,} of the test set")

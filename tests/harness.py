@@ -94,3 +94,9 @@ def caffe_program(*arguments: str, cwd) -> subprocess.CompletedProcess:
     program = shutil.which("caffe", path=os.path.dirname(sys.executable))
     command, settings = [program, *arguments], environment(gpu=None, threads=1)
     return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True, env=os.environ | settings)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process started."""
+    done = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True)
+    return [int(child) for child in done.stdout.split()]

@@ -6,7 +6,6 @@ import random
 import re
 import shutil
 import signal
-import subprocess
 import time
 from contextlib import contextmanager
 
@@ -21,6 +20,7 @@ from harness import (
     TEST,
     caffe_program,
     call,
+    children,
     edit,
     final_weights,
     record,
@@ -92,11 +92,6 @@ def test_a_killed_run_ends_in_the_weights_of_an_undisturbed_one_and_of_stock_caf
     call(checkout, *RUN)
     places = [attempt["from_iteration"] for attempt in record(checkout)["attempts"]]
     assert final_weights(checkout) == stock_weights(checkout), (seed, places)
-
-
-def children(pid: int) -> list[int]:
-    done = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True)
-    return [int(child) for child in done.stdout.split()]
 
 
 def test_ctrl_c_takes_a_snapshot_and_stops_and_the_same_command_resumes(checkout):
