@@ -3,7 +3,7 @@
 A setup may be stopped at any moment: the next one completes it.
 """
 
-from user_error import UserError, exit_with_status
+from user_error import exit_with_status
 
 import os
 from pathlib import Path
@@ -16,11 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> None:
     """Set up this clone."""
     state = ROOT / ".setup"
-    try:
-        with cache.lock(state / "lock", "another setup is running in this folder: waiting for it"):
-            set_up(ROOT / ".venv", ROOT / "requirements.txt", state / "setup.log")
-    except OSError as error:  # a full disk, a folder that may not be written
-        raise UserError(f"setup: {error}") from error
+    with cache.lock(state / "lock", "another setup is running in this folder: waiting for it"):
+        set_up(ROOT / ".venv", ROOT / "requirements.txt", state / "setup.log")
 
 
 def set_up(venv: Path, requirements: Path, log: Path) -> None:

@@ -217,7 +217,7 @@ def test_the_command_of_cuhkpq_names_the_extra_photos(tmp_path):
 
 
 def test_the_number_of_jobs_changes_no_byte(copy, tmp_path, data_prep):
-    data_prep(*arguments(copy.root, tmp_path, "--jobs", 1)).check_returncode()
+    succeeded(data_prep(*arguments(copy.root, tmp_path, "--jobs", 1)))
     assert digests(tmp_path / "ava-large") == digests(copy.made)
 
 
@@ -227,7 +227,7 @@ def test_a_dataset_that_is_there_is_reported_in_under_a_second_without_opening_p
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     ended = data_prep(*arguments(own_copy, copy.made.parent))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert ended.returncode == 0, ended.stderr
+    succeeded(ended)
     assert "already complete" in ended.stdout
     assert after.ru_utime + after.ru_stime - usage.ru_utime - usage.ru_stime < 1
     assert digests(copy.made) == before
@@ -245,7 +245,7 @@ def test_a_dataset_that_is_there_is_reported_in_under_a_second_without_opening_p
 def test_other_parameters_are_refused_by_name_and_change_nothing(copy, data_prep, more, difference):
     before = digests(copy.made)
     ended = data_prep(*arguments(copy.root, copy.made.parent, *more))
-    assert ended.returncode == 2
+    one_error(ended)
     assert len(ended.stderr.splitlines()) == 1
     assert difference in ended.stderr
     assert digests(copy.made) == before
@@ -258,17 +258,17 @@ def test_bad_photos_are_refused_then_accepted_without_decoding_again(own_copy, t
     (images / "1008.jpg").write_bytes(whole[: len(whole) // 2])
     ended = data_prep(*arguments(own_copy, tmp_path / "out"))
     made = tmp_path / "out" / "ava-large"
-    assert ended.returncode == 2
+    one_error(ended)
     assert ended.stderr.splitlines()[-1].startswith("error: ")
     assert "1 photos are missing and 1 corrupt" in ended.stderr
     assert "--allow-bad 2" in ended.stderr
     assert "1008.jpg: corrupt: cut off" in (made / "bad_photos.txt").read_text()
     assert not [name for name in (*STORES, "manifest.csv", "summary.json") if (made / name).exists()]
-    assert data_prep(*arguments(own_copy, tmp_path / "out", "--allow-bad", 1)).returncode == 2
+    one_error(data_prep(*arguments(own_copy, tmp_path / "out", "--allow-bad", 1)))
 
     for path in images.iterdir():
         path.unlink()
-    data_prep(*arguments(own_copy, tmp_path / "out", "--allow-bad", 2)).check_returncode()
+    succeeded(data_prep(*arguments(own_copy, tmp_path / "out", "--allow-bad", 2)))
     by_id = {row["photo_id"]: row for row in rows(made)}
     assert (by_id["1003"]["status"], by_id["1003"]["position"]) == ("missing", "")
     assert (by_id["1008"]["status"], by_id["1008"]["position"]) == ("corrupt", "")
@@ -285,9 +285,9 @@ def test_a_photo_that_is_replaced_is_used_by_the_next_call(own_copy, copy, tmp_p
     photo = own_copy / "images" / "1003.jpg"
     whole = photo.read_bytes()
     photo.write_bytes(whole[:2000])
-    assert data_prep(*arguments(own_copy, tmp_path / "out")).returncode == 2
+    one_error(data_prep(*arguments(own_copy, tmp_path / "out")))
     photo.write_bytes(whole)
-    data_prep(*arguments(own_copy, tmp_path / "out")).check_returncode()
+    succeeded(data_prep(*arguments(own_copy, tmp_path / "out")))
     made, undisturbed = digests(tmp_path / "out" / "ava-large"), digests(copy.made)
     assert {name: made[name] for name in made if name != "summary.json"} == {
         name: undisturbed[name] for name in undisturbed if name != "summary.json"
@@ -304,7 +304,7 @@ def test_the_ids_known_to_be_broken_may_be(tmp_path, ava_line, draw_picture, dat
     (root / "images" / "11066.jpg").touch()
     (root / "aesthetics_image_lists").mkdir()
     (root / "aesthetics_image_lists" / "generic_test.jpgl").write_text("440774\n5\n")
-    data_prep(*arguments(root, tmp_path / "out")).check_returncode()
+    succeeded(data_prep(*arguments(root, tmp_path / "out")))
     made = tmp_path / "out" / "ava-large"
     assert json.loads((made / "summary.json").read_text())["bad_photos"]["known_broken"] == 2
     status = {row["photo_id"]: row["status"] for row in rows(made)}
@@ -312,7 +312,7 @@ def test_the_ids_known_to_be_broken_may_be(tmp_path, ava_line, draw_picture, dat
 
 
 def test_photos_that_delta_excludes_are_in_the_manifest(copy, tmp_path, data_prep):
-    data_prep(*arguments(copy.root, tmp_path, "--delta", "0.25", "--name", "mine")).check_returncode()
+    succeeded(data_prep(*arguments(copy.root, tmp_path, "--delta", "0.25", "--name", "mine")))
     excluded = [row for row in rows(tmp_path / "mine") if row["status"] == "excluded"]
     for row in excluded:
         assert abs(Fraction(row["score"]) - 5) <= Fraction(1, 4)
@@ -439,7 +439,7 @@ def test_ctrl_c_stops_within_a_second_and_a_second_call_at_once_is_refused(slow_
     unfinished = tmp_path / "out" / "ava-large" / ".unfinished"
     wait_for_growth(process, unfinished / "journal.csv", 2)  # made, then a checkpoint
     ended = data_prep(*arguments(slow_copy, tmp_path / "out"))
-    assert ended.returncode == 2
+    one_error(ended)
     assert f"process {process.pid}" in ended.stderr
     assert process.poll() is None
     children = psutil.Process(process.pid).children()
@@ -508,12 +508,12 @@ def test_the_announced_disk_need_is_what_the_stores_take(copy):
 def test_a_dry_run_writes_nothing_and_needs_no_photo(own_copy, tmp_path, data_prep):
     shutil.rmtree(own_copy / "images")
     ended = data_prep(*arguments(own_copy, tmp_path / "out", "--dry-run"))
-    assert ended.returncode == 0
+    succeeded(ended)
     assert "GB" in ended.stdout
     assert "165 =" in ended.stdout
     assert not (tmp_path / "out").exists()
     ended = data_prep(*arguments(own_copy, tmp_path / "out"))
-    assert ended.returncode == 2
+    one_error(ended)
     assert "images is not there" in ended.stderr
     assert not (tmp_path / "out").exists()
 
@@ -522,16 +522,16 @@ def test_a_copy_warped_to_256x256_has_no_local_view_but_a_global_one(own_copy, t
     for path in (own_copy / "images").iterdir():
         cv2.imwrite(str(path), cv2.resize(cv2.imread(str(path)), (256, 256)))
     ended = data_prep(*arguments(own_copy, tmp_path / "out"))
-    assert ended.returncode == 2
+    one_error(ended)
     assert "already warped" in ended.stderr
     assert "--views global" in ended.stderr
-    data_prep(*arguments(own_copy, tmp_path / "out", "--views", "global")).check_returncode()
+    succeeded(data_prep(*arguments(own_copy, tmp_path / "out", "--views", "global")))
     made = tmp_path / "out" / "ava-large"
     assert sorted(path.name for path in made.glob("*_lmdb")) == ["test_global_lmdb", "train_global_lmdb"]
 
 
 def test_encoded_stores_hold_jpegs_of_the_same_views_in_far_less_space(copy, tmp_path, data_prep):
-    data_prep(*arguments(copy.root, tmp_path, "--encoded")).check_returncode()
+    succeeded(data_prep(*arguments(copy.root, tmp_path, "--encoded")))
     made = tmp_path / "ava-large"
     for name in STORES:
         raw, encoded = copy.made / name, made / name
@@ -554,7 +554,7 @@ def test_cuhkpq_is_prepared_from_its_own_layout(tmp_path, make_cuhkpq, draw_pict
         cv2.imwrite(str(path), draw_picture(number))
     for partition, more, size in (("small", (), (25, 24)), ("large", ("--extra", extra), (28, 27))):
         options = ("--root", root, "--partition", partition, "--out", tmp_path / "out", "--jobs", 2)
-        data_prep("cuhkpq", *options, *more).check_returncode()
+        succeeded(data_prep("cuhkpq", *options, *more))
         made = tmp_path / "out" / f"cuhkpq-{partition}"
         counts = json.loads((made / "summary.json").read_text())["splits"]
         assert (counts["train"]["written"], counts["test"]["written"]) == size
@@ -576,7 +576,7 @@ def test_cuhkpq_is_prepared_from_its_own_layout(tmp_path, make_cuhkpq, draw_pict
 )
 def test_options_that_make_no_sense_are_refused(copy, tmp_path, data_prep, more, says):
     ended = data_prep(*arguments(copy.root, tmp_path, *more))
-    assert ended.returncode == 2
+    one_error(ended)
     assert says in ended.stderr.splitlines()[-1]
     assert not list(tmp_path.iterdir())
 
@@ -584,7 +584,7 @@ def test_options_that_make_no_sense_are_refused(copy, tmp_path, data_prep, more,
 def test_stores_of_someone_else_are_left_alone(copy, tmp_path, data_prep):
     (tmp_path / "ava-large" / "train_global_lmdb").mkdir(parents=True)
     ended = data_prep(*arguments(copy.root, tmp_path))
-    assert ended.returncode == 2
+    one_error(ended)
     assert "but no summary.json" in ended.stderr
 
 
