@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Fine-tune the paper's networks with Caffe, and print its tables beside ours."""
 
-from user_error import exit_with_status
+from user_error import UserError, exit_with_status
 
 import argparse
 import shutil
@@ -25,13 +25,13 @@ def table(arguments: argparse.Namespace) -> None:
     from report.tables import render
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    print(render(tables()[arguments.name], arguments.results, arguments.format, width))
+    print(render(tables()[arguments.name], existing(arguments.results), arguments.format, width))
 
 
 def status(arguments: argparse.Namespace) -> None:
     from report.status import status
 
-    print(status(arguments.results))
+    print(status(existing(arguments.results)))
 
 
 def models(arguments: argparse.Namespace) -> None:
@@ -51,6 +51,13 @@ def doctor(arguments: argparse.Namespace) -> int:
     for finding in found:
         print(f"{'MISSING' if finding.problem else 'ok':8}{finding.subject:14}{finding.text}")
     return 2 if any(finding.problem for finding in found) else 0
+
+
+def existing(results: Path) -> Path:
+    """A folder of results, which may have none yet; UserError where it is something else."""
+    if results.exists() and not results.is_dir():
+        raise UserError(f"{results} is not a folder: give another --results")
+    return results
 
 
 def options(arguments: argparse.Namespace):

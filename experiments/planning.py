@@ -2,17 +2,19 @@
 
 from user_error import UserError
 
+import hashlib
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data_prep import summary
 from experiments import prototxts, weights
 from experiments.job import INPUTS, Job
 from experiments.kept_files import Unreadable
 from experiments.runs import Run
-from files import sha256
 from paper import stated
 
 THREADS = "OPENBLAS_NUM_THREADS"
@@ -41,7 +43,7 @@ def job(run: Run, options: Options, threads: int | None) -> Job:
     model = weights.pretrained(run.dataset, run.network)
     inputs = texts.inputs | {
         "weights": model.sha256,
-        "dataset": sha256(options.data / run.dataset / "summary.json"),
+        "dataset": dataset_digest(options.data / run.dataset),
     }
     record = folder.record() if folder.holds_work() else None
     if record:
@@ -100,10 +102,18 @@ def slots(jobs: Sequence[Job], options: Options) -> list[int | None]:
     return [None] * max(1, min(len(jobs), cores // threads))
 
 
+def dataset_digest(folder: Path) -> str:
+    """SHA-256 of what decides a dataset's records, by its summary: not where its photos or its stores lie."""
+    content = summary.read(folder) or {}
+    versions = {name: number for name, number in content.get("versions", {}).items() if name != "python"}
+    facts = [content.get(name) for name in ("lists_sha256", "parameters", "splits", "views")]
+    return hashlib.sha256(json.dumps([*facts, versions], sort_keys=True).encode()).hexdigest()
+
+
 def _check_same(folder: Path, held: dict[str, str], asked: dict[str, str]) -> None:
     """Raise UserError where a folder holds work on other inputs."""
-    if "train_val" in held:  # of version 0.1, which hashed whole files, comments included
-        changed = [name for name in ("weights", "dataset") if held.get(name) != asked[name]]
+    if "train_val" in held:  # of version 0.1, which hashed whole files, comments and paths included
+        changed = [name for name in ("weights",) if held.get(name) != asked[name]]
     else:
         changed = [name for name in sorted({*held, *asked}) if held.get(name) != asked.get(name)]
     if changed:

@@ -10,6 +10,7 @@ from typing import Any
 from data_prep import summary
 from experiments.edits import differences
 from experiments.job import INPUTS, Job
+from experiments.planning import dataset_digest
 from experiments.prototxts import resolve
 from experiments.provenance import provenance
 from experiments.run_folder import RunFolder
@@ -76,7 +77,7 @@ def _check_unchanged(job: Job) -> None:
     texts = resolve(job.run, job.data, job.prototxts.max_iter)
     now = texts.inputs | {
         "weights": sha256(job.weights),
-        "dataset": sha256(job.data / job.run.dataset / "summary.json"),
+        "dataset": dataset_digest(job.data / job.run.dataset),
     }
     changed = [name for name in now if job.inputs.get(name) != now[name]]
     if changed:

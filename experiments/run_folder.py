@@ -3,6 +3,7 @@
 from user_error import UserError
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,6 @@ from typing import Any
 from experiments.kept_files import Unreadable, csv_text, read_csv, read_json
 from files import Held, locked, sha256, write_atomically
 
-SEED = "seed-"  # begins the name of a run's folder
 PATIENCE = 1  # seconds that a start waits for those who look whether somebody is at work
 
 
@@ -208,21 +208,27 @@ class RunFolder:
 
 def seed_folders(variant: Path) -> list[RunFolder]:
     """The runs of one variant, <results>/<dataset>/<network>_<view>, by rising seed; see also strangers()."""
-    found = [path for path in variant.glob(f"{SEED}*") if seed_of(path) is not None]
-    return [RunFolder(path) for path in sorted(found, key=seed_of)]
+    return [RunFolder(path) for path in sorted(filter(seed_of, _listed(variant)), key=seed_of)]
 
 
 def strangers(variant: Path) -> list[Path]:
     """What lies among the runs of a variant, and is none by its name: a run that somebody moved aside, say."""
-    there = variant.iterdir() if variant.is_dir() else ()
-    return sorted(path for path in there if seed_of(path) is None and not path.name.startswith("."))
+    return sorted(path for path in _listed(variant) if not seed_of(path) and not path.name.startswith("."))
+
+
+def _listed(variant: Path) -> list[Path]:
+    try:
+        return list(variant.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise Unreadable(f"{variant}: {error.strerror}") from None
 
 
 def seed_of(path: Path) -> int | None:
-    """The seed in the name of a run's folder; None where it has another name."""
-    number = path.name.removeprefix(SEED)
-    canonical = number.isdecimal() and number == str(int(number)) and path.name == SEED + number
-    return int(number) if canonical else None
+    """The seed, from 1, in the name of a run's folder; None where it has another name."""
+    found = re.fullmatch(r"seed-([1-9][0-9]*)", path.name)
+    return int(found[1]) if found else None
 
 
 def _checked_predictions(path: Path, digest: str | None, record: dict[str, Any]) -> list[Prediction]:

@@ -9,6 +9,8 @@ from experiments.kept_files import Unreadable
 from experiments.run_folder import Result, RunFolder, seed_folders, seed_of, strangers
 from paper import Row, Table, stated
 
+NO_RUN = "its name is not seed-<number>"
+
 
 @dataclass(frozen=True)
 class SeedResult:
@@ -40,12 +42,12 @@ def wanted_iteration(table: Table) -> int:
 def found(table: Table, row: Row, results: Path) -> Found:
     """The results of a row below `results`."""
     variant = results / table.dataset / f"{row.network}_{row.view}"
-    done, states, unreadable = (
-        [],
-        [],
-        [f"{path}: ignored, its name is not seed-<number>" for path in strangers(variant)],
-    )
-    for folder in seed_folders(variant):
+    done, states = [], []
+    try:
+        folders, unreadable = seed_folders(variant), [f"{path}: {NO_RUN}" for path in strangers(variant)]
+    except Unreadable as error:
+        return Found([], ["unreadable"], [str(error)])
+    for folder in folders:
         try:
             result = folder.result(wanted_iteration(table)) or folder.result()
             if result is None:

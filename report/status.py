@@ -1,5 +1,7 @@
 """All runs of all tables, and how far each is."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from tabulate import tabulate
@@ -8,7 +10,7 @@ from experiments.kept_files import Unreadable
 from experiments.run_folder import RunFolder, seed_folders, seed_of, strangers
 from experiments.runs import Run, runs
 from paper import Table, stated, tables
-from report.results import wanted_iteration
+from report.results import NO_RUN, wanted_iteration
 
 
 def status(results: Path) -> str:
@@ -16,16 +18,24 @@ def status(results: Path) -> str:
     rows = []
     for table in tables().values():
         for run in runs(table.dataset, seeds=[stated("finetuning.seed")]):
-            variant = results / run.variant
-            seeds = {run.seed, *(seed_of(folder.path) for folder in seed_folders(variant))}
-            for seed in sorted(seeds):
-                each = Run(run.dataset, run.network, run.view, seed)
-                rows.append([table.name, each.name, *_state(table, each.folder(results))])
-            rows += [
-                [table.name, f"{run.variant}/{path.name}", "ignored", "", "its name is not seed-<number>"]
-                for path in strangers(variant)
-            ]
+            rows += [[table.name, *row] for row in _variant(table, run, results)]
     return tabulate(rows, ["table", "run", "state", "iteration", ""], "simple")
+
+
+def _variant(table: Table, run: Run, results: Path) -> Iterator[list[str]]:
+    """The rows of one variant: its first seed and all others that are there, then what is no run."""
+    variant = results / run.variant
+    try:
+        seeds = {run.seed, *(seed_of(folder.path) for folder in seed_folders(variant))}
+        others = strangers(variant)
+    except Unreadable as error:
+        yield [run.variant, "unreadable", "", str(error)]
+        return
+    for seed in sorted(seeds):
+        each = replace(run, seed=seed)
+        yield [each.name, *_state(table, each.folder(results))]
+    for path in others:
+        yield [f"{run.variant}/{path.name}", "ignored", "", NO_RUN]
 
 
 def _state(table: Table, folder: RunFolder) -> list[str]:
