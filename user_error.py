@@ -8,7 +8,9 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
+from typing import NoReturn
 
 FIX_FIRST, STOPPED, PIPE_CLOSED = 2, 130, 141  # exit statuses
 PLAIN = {"–": "-", "…": "...", "×": "x", "±": "+-"}  # for terminals that cannot show them
@@ -32,7 +34,16 @@ def exit_with_status(main: Callable[[], int | None]) -> None:
         status = _conclude(error)
         if status is None:
             raise
+        _leave(status)
     sys.exit(status)
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process at once: what Python does at its end, a second Ctrl-C would interrupt."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(status)
 
 
 def _conclude(error: BaseException) -> int | None:
@@ -64,8 +75,7 @@ def _conclude_import(kind: type[BaseException], error: BaseException, trace: Tra
     if status is None:
         sys.__excepthook__(kind, error, trace)
     else:
-        sys.stderr.flush()
-        os._exit(status)
+        _leave(status)
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

@@ -1,6 +1,6 @@
 """All that is to be measured on a GPU, in one go: `.venv/bin/python -m benchmarks.gpu`.
 
-After `make setup GPU=1`, `make demo` and `.venv/bin/pip install -r benchmarks/requirements.txt`; some 20 minutes on a
+After `make setup CUDA=1`, `make demo` and `.venv/bin/pip install -r benchmarks/requirements.txt`; some 20 minutes on a
 data centre's card. In this order: CPU against GPU, the demo's four runs, full-size iterations against PyTorch and
 without cuDNN, where an iteration's time goes, and what Table III takes with one to four runs side by side.
 `--cpu` tries the same on the CPU, with few iterations.
