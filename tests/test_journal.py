@@ -35,7 +35,18 @@ def test_what_is_behind_the_last_whole_checkpoint_does_not_count(path):
 
 
 @pytest.mark.parametrize(
-    "torn", [b"written,,3", b"written,,3,", b"\0\0\0\0\n", b"written,,x,1\n", b'"\n', b"\xff\xfe\n", b"\n"]
+    "torn",
+    [
+        b"written,,3",
+        b"written,,3,",
+        b"\0\0\0\0\n",
+        b"written,,x,1\n",
+        b'"\n',
+        b"\xff\xfe\n",
+        b"written\r,,3,4\n",
+        b"excluded,,3,4\n",
+        b"\n",
+    ],
 )
 def test_a_torn_end_is_cut_off_and_what_is_added_then_follows_the_last_whole_line(path, torn):
     with path.open("ab") as file:

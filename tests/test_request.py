@@ -49,6 +49,7 @@ def test_digests_tell_contents_and_their_borders_apart_and_a_missing_file_from_a
     one, two = tmp_path / "one", tmp_path / "two"
     one.write_text("ab")
     absent = digest_of_files([one, two])
+    assert absent != digest_of_files([one])
     two.touch()
     empty = digest_of_files([one, two])
     one.write_text("a")
