@@ -2,6 +2,8 @@
 
 from user_error import UserError
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -40,7 +42,7 @@ def blue(store):
 
 def test_a_test_photo_that_is_replaced_has_no_training_photo_decoded_again(request_, draw):
     partition = draw([(260, 260)] * 5, [(260, 260)] * 4)
-    replaced = request_.root / "7.png"
+    replaced = request_.root / "5.png"  # the first one of the test photos
     whole = replaced.read_bytes()
     replaced.write_bytes(whole[:50])
     with pytest.raises(UserError, match="1 corrupt"):
@@ -76,3 +78,43 @@ def test_a_warped_copy_is_recognised_after_its_first_checkpoint_and_not_after_ho
     with pytest.raises(UserError, match="64 of 64 pictures are 256x256"):
         prepare.prepare(request_, partition, 1, 0)
     assert added == [64]
+
+
+def interrupt(request_, partition, monkeypatch):
+    """Begin, and be killed once the first checkpoint is in the stores but not in the journal."""
+
+    def killed(path, outcomes):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(unfinished.journal, "add", killed)
+        with pytest.raises(KeyboardInterrupt):
+            prepare.prepare(request_, partition, 1, 0)
+    assert (request_.unfinished / "train_local_lmdb" / "data.mdb").exists()
+
+
+def test_a_half_done_dataset_of_other_parameters_is_refused_by_name_and_left_as_it_is(request_, draw, monkeypatch):
+    partition = draw([OTHER] * 3, [OTHER] * 2)
+    interrupt(request_, partition, monkeypatch)
+    other = replace(request_, parameters=request_.parameters | {"seed": 2})
+    with pytest.raises(UserError, match=r"half done with other parameters .*seed 1 there, 2 asked for"):
+        prepare.prepare(other, partition, 1, 0)
+    assert prepare.prepare(request_, partition, 1, 0)["splits"]["train"]["written"] == 3
+
+
+def test_a_photo_that_changed_between_a_stores_checkpoint_and_its_journals_is_stored_as_it_is_now(
+    request_, draw, monkeypatch
+):
+    partition = draw([OTHER] * 4, [OTHER] * 2)
+    interrupt(request_, partition, monkeypatch)
+    cv2.imwrite(str(request_.root / "2.png"), np.full((257, 256, 3), 200, np.uint8))
+    prepare.prepare(request_, partition, 1, 0)
+    assert blue(request_.folder / "train_local_lmdb") == [0, 1, 200, 3]
+
+
+def test_a_store_that_was_damaged_before_the_journal_began_is_made_again(request_, draw, monkeypatch):
+    partition = draw([OTHER] * 4, [OTHER] * 2)
+    interrupt(request_, partition, monkeypatch)
+    (request_.unfinished / "train_local_lmdb" / "data.mdb").write_bytes(bytes(20_000))
+    prepare.prepare(request_, partition, 1, 0)
+    assert blue(request_.folder / "train_local_lmdb") == [0, 1, 2, 3]
