@@ -61,8 +61,8 @@ class Display:
         match message:
             case {"phase": phase}:
                 self.progress.update(task, note=self._note(name, phase))
-                if phase.startswith("resuming"):
-                    self._print(f"{name}: {phase}")
+            case {"resume": iteration}:
+                self._print(f"{name}: resuming at iteration {iteration:,}")
             case {"transfer": {"copied": copied, "new": new, "ignored": ignored}}:
                 self._print(
                     f"{name}: {len(copied)} layers from the pretrained model,"

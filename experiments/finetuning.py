@@ -98,9 +98,11 @@ def start(solver: caffe.SGDSolver, job: Job, is_edited: bool, pulse: Pulse) -> C
 
 def resume(solver: caffe.SGDSolver, job: Job, snapshot: snapshots.Snapshot, pulse: Pulse) -> Course:
     """Bring the solver to where the snapshot was taken."""
-    pulse.report(phase=f"resuming at iteration {snapshot.iteration:,}")
-    iter_size = messages.parse(job.prototxts.solver, caffe_pb2.SolverParameter()).iter_size
-    snapshots.resume(solver, snapshot, prefix(job), iter_size, pulse.check_stop)
+    pulse.report(resume=snapshot.iteration)
+    batches = snapshot.iteration * messages.parse(job.prototxts.solver, caffe_pb2.SolverParameter()).iter_size
+    snapshots.resume(
+        solver, snapshot, prefix(job), batches, lambda batch: pulse.beat(phase=f"batch {batch:,} of {batches:,} again")
+    )
     evaluations = [e for e in job.folder.evaluations() if e.iteration <= snapshot.iteration]
     is_evaluated = any(evaluation.iteration == snapshot.iteration for evaluation in evaluations)
     return Course(
@@ -159,19 +161,18 @@ def prefix(job: Job) -> Path:
 def main() -> int:
     """Do the job on standard input; the driver listens to the pipe with the given descriptor."""
     job = Job.from_json(sys.stdin.read())
-    driver = Messages(int(sys.argv[1]))
-    pulse = Pulse(job, driver)
+    pulse = Pulse(job, Messages(int(sys.argv[1])))
     pulse.listen_for_signals()
     try:
         with job.folder.lock():
             remove_partials(job.folder.path)
             finetune(job, pulse)
     except UserError as error:
-        driver.send(error=str(error))
+        pulse.report(error=str(error))
         return 2
     except OSError as error:  # a full disk, a folder that may not be written
         traceback.print_exc()  # into caffe.log
-        driver.send(error=with_advice(str(error)))
+        pulse.report(error=with_advice(str(error)))
         return 2
     except Stopped:
         return STOPPED

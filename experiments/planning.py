@@ -8,12 +8,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from data_prep import summary
 from experiments import prototxts, weights
 from experiments.job import INPUTS, Job
 from experiments.kept_files import Unreadable
+from experiments.run_folder import RunFolder
 from experiments.runs import Run
 from paper import stated
 
@@ -47,8 +47,8 @@ def job(run: Run, options: Options, threads: int | None) -> Job:
     }
     record = folder.record() if folder.holds_work() else None
     if record:
-        _check_same(folder.path, record["inputs"], inputs)
-        threads = _threads_of(record, threads)
+        _check_same(folder, record["inputs"], inputs, texts.max_iter)
+        threads = record.get("threads", threads)
     return Job(
         run=run,
         folder=folder,
@@ -110,22 +110,14 @@ def dataset_digest(folder: Path) -> str:
     return hashlib.sha256(json.dumps([*facts, versions], sort_keys=True).encode()).hexdigest()
 
 
-def _check_same(folder: Path, held: dict[str, str], asked: dict[str, str]) -> None:
+def _check_same(folder: RunFolder, held: dict[str, str], asked: dict[str, str], max_iter: int) -> None:
     """Raise UserError where a folder holds work on other inputs."""
     if "train_val" in held:  # of version 0.1, which hashed whole files, comments and paths included
-        changed = [name for name in ("weights",) if held.get(name) != asked[name]]
-    else:
-        changed = [name for name in sorted({*held, *asked}) if held.get(name) != asked.get(name)]
+        if folder.done_at() != max_iter:
+            raise UserError(f"{folder.path} holds an unfinished run of an earlier version: move it away")
+        return
+    changed = [name for name in sorted({*held, *asked}) if held.get(name) != asked.get(name)]
     if changed:
         names = " and ".join(INPUTS.get(name, name) for name in changed)
-        raise UserError(f"{folder} holds a run from before {names} changed: move it away, or give another --results")
-
-
-def _threads_of(record: dict[str, Any], threads: int | None) -> int | None:
-    """The threads that a run began with."""
-    if "threads" in record:
-        return record["threads"]
-    try:  # version 0.1 noted them with the machine
-        return int(record["attempts"][-1]["machine"]["settings"][THREADS])
-    except (KeyError, IndexError, TypeError, ValueError):
-        return threads
+        text = f"{folder.path} holds a run from before {names} changed"
+        raise UserError(f"{text}: move it away, or give another --results")

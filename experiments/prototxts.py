@@ -204,7 +204,8 @@ def _inputs(
         if not (field == "max_iter" and solver.lr_policy == "poly"):  # the only policy that reads it
             rules.ClearField(field)
     found = {"net": _digest(messages.text(written_net)), "rules": _digest(messages.text(rules))}
-    names = {getattr(getattr(layer, part), field) for layer in net.layer for part, field in FILE_FIELDS[1:]}
+    read = [(part, field) for part, field in FILE_FIELDS if part not in (*WRITTEN, "data_param")]  # stores: see dataset
+    names = {getattr(getattr(layer, part), field) for layer in net.layer for part, field in read}
     contents = [Path(name).read_bytes() for name in sorted(names) if name and Path(name).is_file()]
     return found | ({"files": _digest(*contents)} if contents else {})
 

@@ -37,16 +37,20 @@ class Pulse:
         def ask_to_stop(_number: int, _frame: object) -> None:
             self.stop_asked = True
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOPS:
             signal.signal(number, ask_to_stop)
-        signal.pthread_sigmask(
-            signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM)
-        )  # launch.py started us with them blocked
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
     def check_stop(self) -> None:
         """Raise Stopped if a stop was asked for."""
         if self.stop_asked:
             raise Stopped
+
+    def beat(self, **message: object) -> None:
+        """Raise Stopped if a stop was asked for; else send the message, unless the last one is a moment old."""
+        self.check_stop()
+        if time.monotonic() - self.last_message > SECONDS_BETWEEN_MESSAGES:
+            self.report(**message)
 
     def report(self, **message: object) -> None:
         """Send a message to the driver; where it is gone, stop as if asked to."""
@@ -60,12 +64,10 @@ class Pulse:
         """Have the solver call us: before each forward pass, when weights and iteration fit together, and after it."""
 
         def before_iteration() -> None:
-            self.check_stop()
+            latest = course.losses[-1] if course.losses else None
+            self.beat(iteration=solver.iter, max_iter=self.job.prototxts.max_iter, loss=latest)
             loss.start()
             now = time.monotonic()
-            if now - self.last_message > SECONDS_BETWEEN_MESSAGES:
-                latest = course.losses[-1] if course.losses else None
-                self.report(iteration=solver.iter, max_iter=self.job.prototxts.max_iter, loss=latest)
             if now - self.last_note > SECONDS_BETWEEN_NOTES:
                 self.last_note = now
                 seconds = round(now - course.started, 3)

@@ -67,18 +67,18 @@ def prune(prefix: Path, keep: int) -> None:
 
 
 def resume(
-    solver: caffe.SGDSolver, snapshot: Snapshot, prefix: Path, iter_size: int, check: Callable[[], None]
+    solver: caffe.SGDSolver, snapshot: Snapshot, prefix: Path, batches: int, before: Callable[[int], None]
 ) -> None:
     """Bring a new solver to where the snapshot was taken, its data and its random stream included.
 
     Caffe restores weights, momentum and iteration, but its data layers would start at record 0 and the random stream
-    at its seed (solver.cpp, Restore). Both are run forward by the layers that use them, and by nothing else; `check` is
-    called before each of their batches, and may raise to end it.
+    at its seed (solver.cpp, Restore). Both are run forward for as many batches as the run has had, by the layers that
+    use them and by nothing else; `before` is called with the number of each, and may raise to end it.
     """
     net = solver.net
     replayed = [i for i, layer in enumerate(net.layers) if _has_place(net, i, layer.type)]
-    for _ in range(snapshot.iteration * iter_size):
-        check()
+    for batch in range(batches):
+        before(batch)
         for i in replayed:
             net._forward(i, i)
     _restore(solver, _file(prefix, snapshot.iteration, "solverstate"))
