@@ -118,3 +118,17 @@ def test_a_store_that_was_damaged_before_the_journal_began_is_made_again(request
     (request_.unfinished / "train_local_lmdb" / "data.mdb").write_bytes(bytes(20_000))
     prepare.prepare(request_, partition, 1, 0)
     assert blue(request_.folder / "train_local_lmdb") == [0, 1, 2, 3]
+
+
+def test_a_warped_copy_is_recognised_too_if_the_first_call_was_killed_just_before(request_, draw, monkeypatch):
+    partition = draw([WARPED] * 70, [WARPED] * 10)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(unfinished, "_require_unwarped", killed)
+        with pytest.raises(KeyboardInterrupt):
+            prepare.prepare(request_, partition, 1, 0)
+    with pytest.raises(UserError, match="70 of 70 pictures are 256x256"):
+        prepare.prepare(request_, partition, 1, 0)
