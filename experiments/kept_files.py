@@ -5,8 +5,10 @@ from user_error import UserError
 import csv
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import astuple
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 
@@ -14,15 +16,22 @@ class Unreadable(UserError):
     """A file of a run's folder is not what we wrote: which, and why."""
 
 
-def read_json(path: Path, keys: tuple[str, ...]) -> dict[str, Any] | None:
-    """A file that holds an object with those keys; None where there is no file."""
+def read_json(
+    path: Path, required: Mapping[str, type], optional: Mapping[str, type | UnionType] = {}
+) -> dict[str, Any] | None:
+    """A file that holds an object whose values have these types; None where there is no file."""
     try:
         content = json.loads(path.read_bytes())
-        if not isinstance(content, dict) or any(key not in content for key in keys):
-            raise ValueError(f"lacks {' or '.join(keys)}")
-    except FileNotFoundError:
+        if not isinstance(content, dict):
+            raise ValueError("does not hold an object")
+        for name, kind in {**optional, **required}.items():
+            if name in content and not isinstance(content[name], kind):
+                raise ValueError(f"{name} is not of the right type")
+            if name in required and name not in content:
+                raise ValueError(f"lacks {name}")
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Unreadable(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     return content
 

@@ -17,6 +17,18 @@ from files import Held, locked, sha256, write_atomically
 PATIENCE = 1  # seconds that a start waits for those who look whether somebody is at work
 
 
+# What run.json may hold beside what it has to, and the readers use.
+RECORD = {
+    "max_iter": int,
+    "threads": int | None,
+    "failure": str,
+    "edited": dict,
+    "marks": list,
+    "attempts": list,
+    "dataset": dict,
+}
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """One row of metrics.csv: the mean training loss since the last row, and the exact test pass."""
@@ -83,7 +95,7 @@ class RunFolder:
 
     def record(self) -> dict[str, Any] | None:
         """The contents of run.json, or None before the first start."""
-        return read_json(self.path / "run.json", ("run", "inputs"))
+        return read_json(self.path / "run.json", {"run": dict, "inputs": dict}, RECORD)
 
     def write_record(self, record: dict[str, Any]) -> None:
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
@@ -141,11 +153,8 @@ class RunFolder:
     def progress(self) -> Progress | None:
         """How far the run was when its process last said so; None before that."""
         path = self.path / "progress.json"
-        found = read_json(path, tuple(Progress.__annotations__))
-        try:
-            return found and Progress(**{name: kind(found[name]) for name, kind in Progress.__annotations__.items()})
-        except (TypeError, ValueError) as error:
-            raise Unreadable(f"{path}: {error}") from None
+        found = read_json(path, Progress.__annotations__)
+        return found and Progress(**{name: found[name] for name in Progress.__annotations__})
 
     def write_progress(self, progress: Progress) -> None:
         write_atomically(self.path / "progress.json", json.dumps(asdict(progress)) + "\n", durable=False)
@@ -191,19 +200,19 @@ class RunFolder:
 
     def _record_of_a_result(self) -> dict[str, Any]:
         record, path = self.record(), self.path / "run.json"
+        if record is None:
+            raise Unreadable(f"{path}: is missing")
         try:
-            dataset = record["dataset"]
-            _ = dict(record["inputs"]), list(record["attempts"]), str(dataset["rule"])
-            _ = int(dataset["photos"]["train"]), int(dataset["photos"]["test"])
-        except (KeyError, TypeError, ValueError):
-            raise Unreadable(f"{path}: {'is missing' if record is None else 'lacks what a result needs'}") from None
+            photos = record["dataset"]["photos"]
+            _ = str(record["dataset"]["rule"]), int(photos["train"]), int(photos["test"])
+            _ = [attempt.get("machine", {}).get("cpu") for attempt in record["attempts"]]
+            _ = "".join(record["inputs"].values())
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise Unreadable(f"{path}: lacks what a result needs") from None
         return record
 
     def _done(self) -> dict[str, Any] | None:
-        done = read_json(self.done, ("iteration",))
-        if done and not (isinstance(done["iteration"], int) and isinstance(done.get("sha256", {}), dict)):
-            raise Unreadable(f"{self.done}: names no iteration")
-        return done
+        return read_json(self.done, {"iteration": int}, {"sha256": dict})
 
 
 def seed_folders(variant: Path) -> list[RunFolder]:

@@ -8,9 +8,12 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import cv2
 import numpy as np
 
+from data_prep.lmdb_store import read_records
 from experiments.launch import environment
 
 CODE = ("caffe_build", "data_prep", "experiments", "prototxt", "solvers", "report", "models")
@@ -100,3 +103,20 @@ def children(pid: int) -> list[int]:
     """The processes that a process started."""
     done = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True)
     return [int(child) for child in done.stdout.split()]
+
+
+def photos_from_files(checkout: Path, net: str) -> None:
+    """Have a net read its training photos from files, in the same order, by an ImageData layer."""
+    (checkout / "photos").mkdir()
+    lines = []
+    for position, label, view in read_records(checkout / "data/demo/train_global_lmdb"):
+        cv2.imwrite(str(checkout / f"photos/{position}.png"), view)
+        lines.append(f"photos/{position}.png {label}\n")
+    (checkout / "list.txt").write_text("".join(lines))
+    edit(
+        checkout / net,
+        r'type: "Data"(.*?TRAIN.*?)data_param \{.*?\}',
+        r'type: "ImageData"\1image_data_param { source: "list.txt" batch_size: 4 }',
+        flags=re.DOTALL,
+        count=1,
+    )

@@ -20,6 +20,7 @@ from harness import (
     children,
     edit,
     final_weights,
+    photos_from_files,
     record,
     rows,
     run_folder,
@@ -151,6 +152,16 @@ def test_a_moved_run_resumes_to_the_same_bits(checkout):
     assert final_weights(checkout) == moved
 
 
+def test_a_resumed_run_that_reads_image_files_ends_in_the_bits_of_an_undisturbed_one(checkout):
+    photos_from_files(checkout, NET)
+    call(checkout, *to(5))
+    call(checkout, *RUN)
+    resumed = final_weights(checkout)
+    shutil.rmtree(checkout / "results")
+    call(checkout, *RUN)
+    assert final_weights(checkout) == resumed
+
+
 def test_losses_counted_before_a_stop_are_not_counted_twice_after_it(checkout):
     call(checkout, *RUN)
     undisturbed = rows(run_folder(checkout) / "metrics.csv")
@@ -201,6 +212,7 @@ def test_leftovers_of_killed_writers_are_removed_and_a_persons_files_stay(checko
     (run_folder(checkout) / "snapshots/old").mkdir()
     call(checkout, *to(6))
     assert not list(run_folder(checkout).glob(".*.partial"))
+    assert len(list((run_folder(checkout) / "snapshots").glob("iter_*.json"))) == 2
     assert (run_folder(checkout) / "snapshots/best.caffemodel").read_text() == "mine"
 
 

@@ -12,12 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from harness import ALEXNET, RUN, edit, run_folder, weights_in
+from harness import ALEXNET, RUN, edit, photos_from_files, run_folder, weights_in
 
-from data_prep.lmdb_store import read_records
 from experiments.launch import environment
 
 pytest.importorskip("caffe", reason="Caffe is not built here")
@@ -86,23 +84,6 @@ def mean_file(checkout: Path) -> None:
     blob = caffe_pb2.BlobProto(num=1, channels=3, height=256, width=256, data=np.full(3 * 256 * 256, 99.0))
     (checkout / "mean.binaryproto").write_bytes(blob.SerializeToString())
     edit(checkout / NET, r"(    mean_value: [\d.]+\n)+", '    mean_file: "mean.binaryproto"\n')
-
-
-def image_data(checkout: Path) -> None:
-    """The training photos from files, in the same order."""
-    (checkout / "photos").mkdir()
-    lines = []
-    for position, label, view in read_records(checkout / "data/demo/train_global_lmdb"):
-        cv2.imwrite(str(checkout / f"photos/{position}.png"), view)
-        lines.append(f"photos/{position}.png {label}\n")
-    (checkout / "list.txt").write_text("".join(lines))
-    edit(
-        checkout / NET,
-        r'type: "Data"(.*?TRAIN.*?)data_param \{.*?\}',
-        r'type: "ImageData"\1image_data_param { source: "list.txt" batch_size: 4 }',
-        flags=re.DOTALL,
-        count=1,
-    )
 
 
 def python_layer(checkout: Path) -> None:
@@ -182,7 +163,11 @@ EDITS = [
     ),
     Edit("another name of the scores", sub(NET, '(bottom|top): "fc8_aesthetics"', r'\1: "scores"'), "done, accuracy"),
     Edit("another name of the labels", sub(NET, '(bottom|top): "label"', r'\1: "quality"'), "done, accuracy"),
-    Edit("photos from files", image_data, r"layer data \(TRAIN\) is of type ImageData, it does not read train_global"),
+    Edit(
+        "photos from files",
+        lambda checkout: photos_from_files(checkout, NET),
+        r"layer data \(TRAIN\) is of type ImageData, it does not read train_global",
+    ),
     Edit("a Python layer", python_layer, r"warning: .* Python layers run code: half \(halves\)"),
     Edit("the format of 2014", rewrite(NET, format_of_2014), "done, accuracy"),
     Edit("no max_iter", sub(SOLVER, r"max_iter: \d+\n", ""), "max_iter is not set, Caffe would do no", TRAINS, True),

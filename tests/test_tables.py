@@ -23,7 +23,9 @@ def predictions(n: int, good: int, right_good: int, right_bad: int) -> list[Pred
     return rows + [Prediction(f"b{i}", 0, p := 0.1 if i < right_bad else 0.6, int(p > 0.5)) for i in range(n - good)]
 
 
-def write_run(results, variant, seed, rows, iteration=10_000, edited=False, gpus=("H200",)) -> None:
+def write_run(
+    results, variant, seed, rows, iteration=10_000, edited=False, gpus=("H200",), dataset="0", marks=()
+) -> None:
     folder = RunFolder(results / variant / f"seed-{seed}")
     folder.path.mkdir(parents=True)
     if iteration > 5_000:
@@ -36,7 +38,8 @@ def write_run(results, variant, seed, rows, iteration=10_000, edited=False, gpus
         {
             "run": {"seed": seed},
             "edited": {"train_val": edited, "solver": False},
-            "inputs": {"net": "edited" if edited else "generated", "dataset": "0"},
+            "inputs": {"net": "edited" if edited else "generated", "dataset": dataset},
+            "marks": list(marks),
             "dataset": {"photos": {"train": 235_600, "test": len(rows)}, "rule": "the rule of the summary"},
             "attempts": [{"gpu": gpu, "caffe": {}, "machine": {"cpu": "a"}} for gpu in gpus],
             "seconds": 1860.0,
@@ -94,3 +97,45 @@ def test_interval_is_wilsons():
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     assert interval(480, 600) == pytest.approx((centre - half, centre + half))
+
+
+def test_runs_on_two_preparations_of_a_dataset_are_noted_and_not_averaged(tmp_path):
+    for seed, dataset in ((1, "0"), (2, "1")):
+        write_run(tmp_path, "ava-large/alexnet_local", seed, predictions(100, 70, 60, 10), dataset=dataset)
+    text = render(tables()["III"], tmp_path, "text")
+    assert "The runs are not all on the same preparation of the dataset" in text
+    assert "Local view, AlexNet (seed 2)" in text
+    assert "±" not in text
+
+
+def test_a_run_beyond_the_papers_iteration_is_reported_at_the_papers(tmp_path):
+    write_run(tmp_path, "ava-large/alexnet_local", 1, predictions(100, 70, 60, 10))
+    folder = RunFolder(tmp_path / "ava-large/alexnet_local/seed-1")
+    folder.write_predictions(20_000, predictions(100, 70, 70, 30))
+    folder.finish(20_000)
+    line = lines(tables()["III"], tmp_path)[0]
+    assert (line.ours, line.iterations, line.status) == (pytest.approx(70), 10_000, "done")
+
+
+def test_one_unreadable_run_is_one_note_and_all_others_are_shown(results):
+    path = results / "ava-large/alexnet_local/seed-1/predictions_iter_10000.csv"
+    path.write_text(path.read_text().replace("g0,1", "g0,0"))
+    text = render(tables()["III"], results, "text")
+    assert f"- Unreadable: {path}: is not the file that the run wrote (sha256 differs)" in text
+    (line, *_) = lines(tables()["III"], results)
+    assert (line.seeds, line.sd) == (1, None)
+    assert text.count("Unreadable") == 1
+
+
+def test_marks_of_a_run_are_shown(tmp_path):
+    write_run(tmp_path, "ava-large/alexnet_local", 1, predictions(100, 70, 60, 10), marks=["reads another LMDB"])
+    text = render(tables()["III"], tmp_path, "text")
+    assert "see notes" in text
+    assert "- Local view, AlexNet, seed 1: reads another LMDB." in text
+
+
+def test_a_folded_table_fits_and_shows_all_columns(results):
+    text = render(tables()["III"], results, "text", width=80)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    wide = render(tables()["III"], results, "text")
+    assert set(wide.replace("-", "").split()) <= set(text.replace("-", "").split())
