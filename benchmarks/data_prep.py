@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import psutil
 
-from benchmarks.table import Row, in_turns, markdown, seconds
+from benchmarks.table import Comparison, in_turns, markdown, seconds
 from data_prep import lmdb_store, views
 from data_prep.decoder import decode
 from data_prep.records import Wanted, make_records
@@ -32,7 +32,7 @@ DISTINCT = 100  # pictures; more photos are links to them
 ROWS = 255_530  # of AVA.txt
 
 
-def rows(rounds: int, photos: int = 1200) -> list[Row]:
+def rows(rounds: int, photos: int = 1200) -> list[Comparison]:
     """Both views of that many photos in two processes, against convert_imageset and against decoding alone."""
     with tempfile.TemporaryDirectory(prefix="data_prep_benchmark_") as folder:
         root = make_copy(Path(folder) / "ava", photos)
@@ -50,7 +50,7 @@ def rows(rounds: int, photos: int = 1200) -> list[Row]:
             *(lambda work=work: seconds(work) for work in peers.values()),
         )
     what, limit = f"both views of {photos:,} photos of 800x600 into LMDBs", "decoding, three quarters of the time"
-    return [Row(what, "s", ours, peer, times, limit) for peer, times in zip(peers, theirs, strict=True)]
+    return [Comparison(what, "s", ours, peer, times, limit) for peer, times in zip(peers, theirs, strict=True)]
 
 
 def main() -> None:

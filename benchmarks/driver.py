@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks.child import call
-from benchmarks.table import Row
+from benchmarks.table import Comparison
 from experiments.launch import environment
 from experiments.run_folder import RunFolder
 from experiments.runs import Run
@@ -29,14 +29,14 @@ ITERATIONS = 60  # of the demo's nets
 Times = dict[int, float]  # iteration -> seconds from the command to the line that Caffe displays of it
 
 
-def rows(rounds: int, copy: Path) -> list[Row]:
+def rows(rounds: int, copy: Path) -> list[Comparison]:
     """The rows of the demo's nets, and of full-size AlexNet in a stand-in `copy` of the project."""
     found = []
     for network in NETWORKS:
         with _one_core():
             ours, theirs = _in_turns(ROOT, Run("demo", network, "global", seed=1), ITERATIONS, rounds)
         found.append(
-            Row(
+            Comparison(
                 what=f"fine-tuning the demo's {network} on one core, an iteration",
                 unit="s",
                 ours=[_pace(times) for times in ours],
@@ -48,7 +48,7 @@ def rows(rounds: int, copy: Path) -> list[Row]:
         )
     ours, theirs = _in_turns(copy, Run("ava-large", "alexnet", "global", seed=1), 2, rounds)
     found.append(
-        Row(
+        Comparison(
             what="from the command to the end of iteration 0, full-size AlexNet",
             unit="s",
             ours=[times[0] for times in ours],

@@ -6,7 +6,7 @@ from pathlib import Path
 import caffe
 from caffe.proto import caffe_pb2
 
-from benchmarks.table import Row, in_turns, seconds
+from benchmarks.table import Comparison, in_turns, seconds
 from data_prep.lmdb_store import entries, read_records
 from experiments.evaluation import TestPass
 from experiments.prototxts import resolve
@@ -16,7 +16,7 @@ from prototxt.messages import parse, text
 PASSES = 10  # over the store: what the layer has read ahead when the clock starts counts for little then
 
 
-def rows(rounds: int, data: Path, copy: Path, encoded: Path, scratch: Path) -> list[Row]:
+def rows(rounds: int, data: Path, copy: Path, encoded: Path, scratch: Path) -> list[Comparison]:
     """`data` holds the demo's dataset raw, `encoded` as JPEGs, `copy` is the stand-in; `scratch` is for prototxts."""
     return [
         _test_pass("the demo's AlexNet", _param("demo", data), rounds, scratch),
@@ -30,7 +30,7 @@ def _param(dataset: str, data: Path) -> caffe_pb2.NetParameter:
     return parse(resolve(Run(dataset, "alexnet", "global", seed=1), data).net, caffe_pb2.NetParameter())
 
 
-def _test_pass(name: str, param: caffe_pb2.NetParameter, rounds: int, scratch: Path) -> Row:
+def _test_pass(name: str, param: caffe_pb2.NetParameter, rounds: int, scratch: Path) -> Comparison:
     """A test pass of the net from its fillers: the time does not depend on the weights."""
     net, count, batches = _build(param, scratch)
     test_pass = TestPass(net, [label for _, label, _ in read_records(_store(param))])
@@ -40,7 +40,7 @@ def _test_pass(name: str, param: caffe_pb2.NetParameter, rounds: int, scratch: P
         lambda: seconds(test_pass.run),
         lambda: seconds(lambda: [net.forward() for _ in range(batches)]),
     )
-    return Row(
+    return Comparison(
         what=f"test pass over {count:,} photos, {name}",
         unit="s",
         ours=ours,
@@ -51,7 +51,7 @@ def _test_pass(name: str, param: caffe_pb2.NetParameter, rounds: int, scratch: P
     )
 
 
-def _data_layer(kind: str, param: caffe_pb2.NetParameter, rounds: int, scratch: Path) -> Row:
+def _data_layer(kind: str, param: caffe_pb2.NetParameter, rounds: int, scratch: Path) -> Comparison:
     """The test net's Data layer alone: reading, decoding, crop and mean."""
     data_layers = [layer for layer in param.layer if layer.type == "Data"]
     net, count, batches = _build(caffe_pb2.NetParameter(layer=data_layers), scratch)
@@ -60,7 +60,7 @@ def _data_layer(kind: str, param: caffe_pb2.NetParameter, rounds: int, scratch: 
         lambda: seconds(lambda: [net.forward() for _ in range(PASSES * batches)]),
         lambda: seconds(lambda: [deque(read_records(_store(param)), maxlen=0) for _ in range(PASSES)]),
     )
-    return Row(
+    return Comparison(
         what=f"Data layer alone, {PASSES * count:,} {kind} records",
         unit="s",
         ours=ours,

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmarks.child import call
-from benchmarks.table import Row, in_turns, seconds
+from benchmarks.table import Comparison, in_turns, seconds
 from paper import NETWORKS, ROOT, stated
 
 ITERATIONS = {"alexnet": 10, "vgg16": 2}  # on the CPU; on a GPU a hundred times as many
@@ -32,7 +32,7 @@ AIMS = {"alexnet": 0.5, "vgg16": 1.0}  # on the CPU
 
 
 @dataclass(frozen=True)
-class Step:
+class Trial:
     """What is timed; `gpu` None is the CPU, `cudnn` False leaves Caffe's layers to Caffe's own CUDA code."""
 
     framework: str  # caffe or torch
@@ -46,22 +46,22 @@ class Step:
         return ITERATIONS[self.network] * (1 if self.gpu is None else 100)
 
 
-def rows(rounds: int, copy: Path, gpu: int | None = None) -> list[Row]:
+def rows(rounds: int, copy: Path, gpu: int | None = None) -> list[Comparison]:
     """Caffe against PyTorch for both networks; on a GPU also with cuDNN against without."""
     found = []
     for network in NETWORKS:
-        ours = Step("caffe", network, str(copy), gpu)
+        ours = Trial("caffe", network, str(copy), gpu)
         found.append(_row(ours, "PyTorch", replace(ours, framework="torch"), rounds))
         if gpu is not None:
             found.append(_row(ours, "the same without cuDNN", replace(ours, cudnn=False), rounds))
     return found
 
 
-def _row(ours: Step, name: str, peer: Step, rounds: int) -> Row:
+def _row(ours: Trial, name: str, peer: Trial, rounds: int) -> Comparison:
     batch = stated(f"finetuning.batch_size.{ours.network}")
     place = "CPU" if ours.gpu is None else "GPU"
     mine, theirs = in_turns(rounds, lambda: _time(ours), lambda: _time(peer))
-    return Row(
+    return Comparison(
         what=f"an iteration of full-size {ours.network}, batch {batch}, {place}",
         unit="s",
         ours=mine,
@@ -72,11 +72,11 @@ def _row(ours: Step, name: str, peer: Step, rounds: int) -> Row:
     )
 
 
-def _time(step: Step) -> float:
+def _time(step: Trial) -> float:
     return float(call(ROOT, "-m", "benchmarks.step", json.dumps(asdict(step))))
 
 
-def _caffe(step: Step) -> float:
+def _caffe(step: Trial) -> float:
     import caffe
     from caffe.proto import caffe_pb2
 
@@ -109,7 +109,7 @@ def _caffe(step: Step) -> float:
     return _per_iteration(work, step.iterations)
 
 
-def _torch(step: Step) -> float:
+def _torch(step: Trial) -> float:
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -142,5 +142,5 @@ def _per_iteration(work: Callable[[int], None], iterations: int) -> float:
 
 
 if __name__ == "__main__":
-    asked = Step(**json.loads(sys.argv[1]))
+    asked = Trial(**json.loads(sys.argv[1]))
     print({"caffe": _caffe, "torch": _torch}[asked.framework](asked))

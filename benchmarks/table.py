@@ -13,7 +13,7 @@ from experiments.provenance import provenance
 
 
 @dataclass(frozen=True)
-class Row:
+class Comparison:
     """One comparison; `ours` and `theirs` are the times of each round, in `unit`, measured in turns."""
 
     what: str
@@ -32,13 +32,13 @@ class Row:
 HEADER = ("", "ours", "peer", "peer's", "ratio", "spread", "aim", "what limits ours")
 
 
-def markdown(rows: list[Row], header: bool = True) -> str:
+def markdown(rows: list[Comparison], header: bool = True) -> str:
     """The table of all rows: medians over the rounds, and the spread of the ratio."""
     lines = [HEADER, ["---"] * len(HEADER)] if header else []
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [*lines, *map(_cells, rows)])
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Comparison) -> list[str]:
     return [
         row.what,
         f"{statistics.median(row.ours):.4g} {row.unit}",

@@ -7,7 +7,7 @@ import sysconfig
 from functools import partial
 from pathlib import Path
 
-from caffe_build import cuda, progress
+from caffe_build import cuda, long_command
 from caffe_build.packages import SITE
 from caffe_build.recipe import COMPILER, HERE, OPENBLAS, Recipe
 
@@ -31,7 +31,7 @@ def build(recipe: Recipe, tarball: Path, venv: Path, folder: Path, log: Path) ->
     toolkit = cuda.toolkit(folder / "toolkit", venv, log) if recipe.cuda else None
     # The user's CXXFLAGS, CPATH and the like are no part of the recipe.
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
-    run = partial(progress.run, log=log, env=environment)
+    run = partial(long_command.run, log=log, env=environment)
 
     run(["tar", "--extract", "--file", tarball, "--directory", source], what="unpacking Caffe")
     for name in recipe.patches:

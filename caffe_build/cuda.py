@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from caffe_build.long_command import run
 from caffe_build.packages import SITE
-from caffe_build.progress import run
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = ROOT / "requirements-gpu.txt"

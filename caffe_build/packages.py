@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from caffe_build.progress import run
+from caffe_build.long_command import run
 from files import sha256, write_atomically
 
 STAMP = "packages.json"

@@ -9,7 +9,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from caffe_build.progress import run
+from caffe_build.long_command import run
 from files import sha256
 
 PACKAGE = "caffe=1.0.0+git20180821.99bd997-8"

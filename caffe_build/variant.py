@@ -10,7 +10,7 @@ from caffe_build import recipe
 from caffe_build.cuda import ARCHITECTURES
 from caffe_build.recipe import NO_CUDNN, Recipe
 
-DRIVER = 580  # the oldest that runs CUDA 13.0: its release notes, section "CUDA Driver"
+NVIDIA_DRIVER = 580  # the oldest that runs CUDA 13.0: its release notes, section "CUDA Driver"
 
 
 def choose(requirements: Path, environment: Mapping[str, str], facts: Mapping[str, str]) -> Recipe:

@@ -1,1 +1,10 @@
-"""Photos on disk -> lists -> views -> LMDBs: every partition of the paper, every photo accounted for."""
+"""Photos on disk -> lists -> views -> LMDBs: every partition of the paper, every photo accounted for.
+
+ava.py, cuhkpq.py   a copy on disk -> photos (photos.py): id, path, score, label
+partitions.py       photos -> the training and test lists of one of the paper's partitions
+prepare.py          lists -> a complete dataset: space.py (does it fit?), then unfinished.py, a checkpoint at a time:
+workers.py decode (decoder.py), cut views (views.py) and make records (records.py);
+lmdb_store.py stores them, journal.py remembers what became of each photo
+manifest.py         manifest.csv: every photo, one line; summary.py: summary.json, the last file written
+demo.py, demo_*.py  draw the embedded dataset, in AVA's and CUHKPQ's own layouts
+"""

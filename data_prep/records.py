@@ -8,7 +8,7 @@ import numpy as np
 from data_prep import lmdb_store
 from data_prep.decoder import DamagedPicture, decode
 from data_prep.journal import CORRUPT, MISSING, WRITTEN, Outcome
-from data_prep.views import VIEWS
+from data_prep.views import MAKE_VIEW
 
 JPEG_QUALITY = 95  # OpenCV's default, so convert_imageset's too
 
@@ -39,7 +39,7 @@ def make_records(path: str, label: int, wanted: Wanted, places: list[memoryview]
         return Outcome(CORRUPT, str(damage)), []
     height, width = picture.shape[:2]
     write = _write_encoded if wanted.encoded else _write_raw
-    lengths = [write(VIEWS[name](picture), label, place) for name, place in zip(wanted.views, places, strict=True)]
+    lengths = [write(MAKE_VIEW[name](picture), label, place) for name, place in zip(wanted.views, places, strict=True)]
     return Outcome(WRITTEN, "", width, height), lengths
 
 

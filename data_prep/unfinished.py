@@ -34,7 +34,7 @@ WARPED_SHARE = 0.9
 
 
 @dataclass(frozen=True)
-class Step:
+class Checkpoint:
     """One checkpoint: the photos begin..end (numbers in record order), all of one split."""
 
     split: str
@@ -187,11 +187,11 @@ def _is_warped(outcome: Outcome) -> bool:
     return outcome.status == WRITTEN and (outcome.width, outcome.height) == (size, size)
 
 
-def _steps(partition: Partition) -> list[Step]:
+def _steps(partition: Partition) -> list[Checkpoint]:
     steps, offset = [], 0
     for split, photos in partition.splits().items():
         end = offset + len(photos)
-        steps += [Step(split, begin, min(begin + CHECKPOINT, end)) for begin in range(offset, end, CHECKPOINT)]
+        steps += [Checkpoint(split, begin, min(begin + CHECKPOINT, end)) for begin in range(offset, end, CHECKPOINT)]
         offset = end
     return steps
 

@@ -37,7 +37,7 @@ def is_enlarged(picture: np.ndarray) -> bool:
     return min(picture.shape[:2]) < SIZE
 
 
-VIEWS = {"global": global_view, "local": local_view}
+MAKE_VIEW = {"global": global_view, "local": local_view}
 
 
 def _centre(picture: np.ndarray, size: int) -> np.ndarray:

@@ -122,8 +122,8 @@ def _caffe() -> Iterator[Finding]:
         yield Finding("Caffe", "not installed here: type `make setup`, and use .venv/bin/python", True)
         return
     facts = describe(Path(sys.prefix))
-    told = ("caffe", "variant", "cuda", "cudnn", "architectures", "blas")
-    build = ", ".join(f"{name} {facts[name]}" for name in told if name in facts)
+    shown = ("caffe", "variant", "cuda", "cudnn", "architectures", "blas")
+    build = ", ".join(f"{name} {facts[name]}" for name in shown if name in facts)
     yield Finding("Caffe", build or "not one of ours: no caffe-build.json in .venv")
 
 
@@ -147,8 +147,8 @@ def _gpus(wanted: list[int]) -> Iterator[Finding]:
 def _misfits(wanted: list[gpus.Gpu], toolkit: str, architectures: str) -> Iterator[Finding]:
     """What Caffe would abort for, at the first thing that it asks of a card."""
     for gpu in wanted:
-        if int(gpu.driver.split(".")[0]) < variant.DRIVER:
-            text = f"{gpu.index}: CUDA {toolkit} needs a driver {variant.DRIVER} or newer"
+        if int(gpu.driver.split(".")[0]) < variant.NVIDIA_DRIVER:
+            text = f"{gpu.index}: CUDA {toolkit} needs a driver {variant.NVIDIA_DRIVER} or newer"
             yield Finding("GPU", f"{text}: install one, or give CPU=1 (--cpu)", True)
         if variant.architecture_for(gpu.compute_cap, architectures.split()) is None:
             lacking = variant.architecture_for(gpu.compute_cap)

@@ -47,7 +47,7 @@ class Child:
 
 
 @dataclass
-class Outcome:
+class Endings:
     """How the runs ended, by their names: completed, stopped on request, or failed and why."""
 
     done: list[str] = field(default_factory=list)
@@ -70,7 +70,7 @@ def environment(gpu: int | None, threads: int | None) -> dict[str, str]:
     return own
 
 
-def launch(jobs: list[Job], slots: list[int | None], outcome: Outcome, listen: Listener) -> None:
+def launch(jobs: list[Job], slots: list[int | None], endings: Endings, listen: Listener) -> None:
     """Do all jobs, at most one on each slot (the number of a GPU; None: the CPU); `listen` hears every message.
 
     SIGINT and SIGTERM are passed on to the children, which take a snapshot and stop; a second one ends them at once.
@@ -102,7 +102,7 @@ def launch(jobs: list[Job], slots: list[int | None], outcome: Outcome, listen: L
                         selector.unregister(child.pipe)
                         del children[key.fd]
                         free.append(child.job.gpu)
-                        _finish(child, outcome, listen, stop_asked=bool(signals))
+                        _finish(child, endings, listen, stop_asked=bool(signals))
         except BaseException:
             _send(children, signal.SIGTERM)
             for child in children.values():
@@ -149,21 +149,21 @@ def _start(job: Job) -> Child:
     return Child(job, process, reading, log_start)
 
 
-def _finish(child: Child, outcome: Outcome, listen: Listener, stop_asked: bool) -> None:
+def _finish(child: Child, endings: Endings, listen: Listener, stop_asked: bool) -> None:
     """Learn how a child ended; keep the reason of a failure in its run.json."""
     status = child.process.wait()
     os.close(child.pipe)
     job, name = child.job, child.job.run.name
     if status == 0:
-        outcome.done.append(name)
+        endings.done.append(name)
         listen(job, {"end": "done"})
     elif status == STOPPED or (stop_asked and not child.error):
-        outcome.stopped.append(name)
+        endings.stopped.append(name)
         listen(job, {"end": "stopped"})
     else:
         reason = child.error or _reason(child, status)
-        outcome.failed[name] = noted_failure(job.run, job.folder, job.inputs, reason)
-        listen(job, {"end": "failed", "reason": outcome.failed[name]})
+        endings.failed[name] = noted_failure(job.run, job.folder, job.inputs, reason)
+        listen(job, {"end": "failed", "reason": endings.failed[name]})
 
 
 def _reason(child: Child, status: int) -> str:

@@ -20,7 +20,7 @@ from caffe.proto import caffe_pb2
 
 from data_prep.demo import draw_dataset
 from data_prep.lmdb_store import Datum, checkpoint
-from data_prep.views import VIEWS as MAKE_VIEW
+from data_prep.views import MAKE_VIEW
 from paper import NETWORKS, ROOT, stated
 from prototxt.messages import text
 from prototxt.nets import BODIES, NetSpec, data_layer, rates, width

@@ -9,7 +9,7 @@ from rich.console import Console
 from experiments import doctor, planning, preflight
 from experiments.display import Display, LoudConsole
 from experiments.job import Job
-from experiments.launch import Outcome, launch, noted_failure
+from experiments.launch import Endings, launch, noted_failure
 from experiments.planning import Options
 from experiments.runs import Run
 
@@ -33,7 +33,7 @@ def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
     unfit |= {name: trial.problem for name, trial in trials.items() if trial.problem}
     if dry_run:
         return _say_what_is_left(console, jobs, unfit)
-    outcome = Outcome(failed=unfit)
+    endings = Endings(failed=unfit)
     for each in runs:
         if each.name in unfit:
             inputs = next((job.inputs for job in jobs if job.run == each), {})
@@ -42,8 +42,8 @@ def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
     fit = [job for job in jobs if job.run.name not in unfit]
     if fit:
         with Display(console) as display:
-            launch(fit, planning.slots(fit, options), outcome, display.listen)
-    return _conclude(console, len(runs) - len(done), outcome)
+            launch(fit, planning.slots(fit, options), endings, display.listen)
+    return _conclude(console, len(runs) - len(done), endings)
 
 
 def _plan(runs: Sequence[Run], options: Options) -> tuple[list[Job], list[str], dict[str, str]]:
@@ -91,13 +91,13 @@ def _say_what_is_left(console: Console, jobs: Sequence[Job], problems: dict[str,
     return 1 if problems else 0
 
 
-def _conclude(console: Console, asked: int, outcome: Outcome) -> int:
-    if outcome.failed:
+def _conclude(console: Console, asked: int, endings: Endings) -> int:
+    if endings.failed:
         then = "fix what is said above, then the same command does what is left"
-        _say(console, f"{len(outcome.done)} of {asked} runs done, {len(outcome.failed)} failed: {then}")
+        _say(console, f"{len(endings.done)} of {asked} runs done, {len(endings.failed)} failed: {then}")
         return 1
-    if len(outcome.done) < asked:
-        _say(console, f"{len(outcome.done)} of {asked} runs done: the same command resumes from here")
+    if len(endings.done) < asked:
+        _say(console, f"{len(endings.done)} of {asked} runs done: the same command resumes from here")
         return STOPPED
     return 0
 

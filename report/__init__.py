@@ -1,7 +1,7 @@
 """What is said of the runs: tables and status. Reads run folders and paper.toml, writes nothing.
 
 run folders -> results.py: the results of a row, those that are alike together, and what cannot be read
--> scores.py: their numbers -> line.py: a line of a table
+-> measures.py: their numbers -> line.py: a line of a table
 -> notes.py: what a reader has to know beside the numbers
 -> tables.py: text, markdown, csv and json; status.py: every run, and how far it is
 """

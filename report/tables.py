@@ -15,9 +15,9 @@ from tabulate import tabulate
 from experiments.kept_files import Unreadable
 from paper import Row, Table, stated
 from report.line import DASH, Line
+from report.measures import Measures, interval, measures
 from report.notes import notes
 from report.results import SeedResult, found, wanted_iteration
-from report.scores import Scores, interval, scores
 
 FORMATS = ("text", "markdown", "csv", "json")
 COLUMNS = ("", "paper", "ours", "diff.", "95 % interval", "n", "majority", "balanced", "AUC", "seeds", "time", "status")
@@ -65,7 +65,7 @@ def _lines(table: Table, row: Row, results: Path) -> Iterator[Line]:
 
 
 def _line(table: Table, row: Row, method: str, group: list[SeedResult]) -> Line:
-    each = [scores(seed.result.predictions) for seed in group]
+    each = [measures(seed.result.predictions) for seed in group]
     ours = 100 * statistics.fmean(s.accuracy for s in each)
     low, high = interval(round(ours / 100 * each[0].n), each[0].n)
     return Line(
@@ -102,7 +102,7 @@ def _status(table: Table, group: list[SeedResult]) -> str:
     return ", ".join(marks) or "done"
 
 
-def _confusion(each: list[Scores]) -> dict[str, float]:
+def _confusion(each: list[Measures]) -> dict[str, float]:
     mean = np.mean([s.confusion for s in each], axis=0)
     names = ("bad", "good")
     return {f"{names[i]}_as_{names[j]}": float(mean[i, j]) for i in (1, 0) for j in (1, 0)}
@@ -114,7 +114,7 @@ def _at_sufficient_iteration(group: list[SeedResult]) -> float | None:
     for seed in group:
         try:
             kept = seed.folder.result(wanted)
-            found += [scores(kept.predictions).accuracy] if kept else []
+            found += [measures(kept.predictions).accuracy] if kept else []
         except Unreadable:
             return None
     return 100 * statistics.fmean(found) if len(found) == len(group) else None

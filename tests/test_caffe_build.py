@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import files
-from caffe_build import build, cache, cuda, install, packages, progress, recipe, source, variant
+from caffe_build import build, cache, cuda, install, long_command, packages, recipe, source, variant
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -317,23 +317,23 @@ def whole(folder: Path) -> Path:
 def test_a_command_that_fails_shows_the_end_of_its_log(tmp_path, capfd):
     log = tmp_path / "log"
     with pytest.raises(UserError, match=f"building Caffe failed .status 3.*{log}"):
-        progress.run(["sh", "-c", "seq 100; echo no memory; exit 3"], what="building Caffe", log=log)
+        long_command.run(["sh", "-c", "seq 100; echo no memory; exit 3"], what="building Caffe", log=log)
     assert "100\nno memory" in capfd.readouterr().err
     assert "\n1\n2\n" in log.read_text()
 
 
 def test_a_long_command_shows_cmakes_percent_and_the_time(tmp_path, capfd):
     command = ["sh", "-c", "echo '[  7%] Building'; sleep 1.2; echo '[ 42%] Building'"]
-    progress.run(command, what="building Caffe", log=tmp_path / "log")
+    long_command.run(command, what="building Caffe", log=tmp_path / "log")
     assert capfd.readouterr().out.splitlines()[-1] == "building Caffe  42 % 0:01"
 
 
 def test_a_command_does_not_outlive_a_setup_that_is_killed(tmp_path):
     setup = child(f"""
 from pathlib import Path
-from caffe_build import progress
+from caffe_build import long_command
 command = ["sh", "-c", "echo $$ > {tmp_path}/pid; exec sleep 60"]
-progress.run(command, what="sleeping", log=Path({str(tmp_path)!r}, "log"))
+long_command.run(command, what="sleeping", log=Path({str(tmp_path)!r}, "log"))
 """)
     pid = tmp_path / "pid"
     wait_for(lambda: pid.exists() and pid.read_text().strip())
@@ -345,11 +345,11 @@ progress.run(command, what="sleeping", log=Path({str(tmp_path)!r}, "log"))
 def test_what_a_killed_setup_left_running_keeps_the_lock(tmp_path):
     setup = child(f"""
 from pathlib import Path
-from caffe_build import cache, progress
+from caffe_build import cache, long_command
 here = Path({str(tmp_path)!r})
 with cache.lock(here / "lock", ""):
     left = ["sh", "-c", "sleep 60 & echo $! > pid; wait"]
-    progress.run(left, what="sleeping", log=here / "log", cwd=here)
+    long_command.run(left, what="sleeping", log=here / "log", cwd=here)
 """)
     pid = tmp_path / "pid"
     wait_for(lambda: pid.exists() and pid.read_text().strip())

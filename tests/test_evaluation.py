@@ -47,7 +47,7 @@ def test_any_batch_gives_the_same_scores_in_the_same_order_pass_after_pass(store
     assert len(set(expected.p_good)) == COUNT
     for batch in (1, 3, 4, 7, 10, 16):
         test_pass = TestPass(net(store, batch), LABELS)
-        for _ in range(3):  # Caffe's Data layer goes on where the last pass ended
+        for _ in range(3):  # Caffe's Data layer continues where the last pass ended
             measured = test_pass.run()
             assert np.array_equal(measured.labels, expected.labels), batch
             assert measured.p_good == pytest.approx(expected.p_good, rel=1e-5), batch

@@ -145,7 +145,7 @@ def test_solver_is_the_papers_and_its_test_covers_the_papers_test_set(dataset):
 def test_committed_files_are_what_the_writer_writes():
     for path, name, text in generated_files():
         written = (ROOT / path).read_text(encoding="utf-8")
-        assert written.partition("\n")[2] == text, f"{path}: `make prototxt` writes it anew"
+        assert written.partition("\n")[2] == text, f"{path}: `make prototxt` writes it again"
         assert written.startswith(MARK.format(name=name, digest=hashlib.sha256(text.encode()).hexdigest())), path
 
 

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("caffe")
 
 from benchmarks.opencv_reader import P_TOLERANCE, opencv_p_good
-from data_prep.views import VIEWS as MAKE_VIEW
+from data_prep.views import MAKE_VIEW
 from paper import NETWORKS, ROOT, VIEWS
 
 ITERATIONS = 2

@@ -137,7 +137,7 @@ def test_manifest_summary_and_stores_agree_on_every_photo(copy):
                 assert (row["position"], row["label"]) == (str(position), str(label))
                 picture = decode((copy.root / row["path"]).read_bytes())
                 assert (row["width"], row["height"]) == tuple(map(str, picture.shape[1::-1]))
-                assert np.array_equal(pixels, views.VIEWS[view](picture))
+                assert np.array_equal(pixels, views.MAKE_VIEW[view](picture))
         content = "".join(f"{row['photo_id']} {row['label']}\n" for row in split_rows)
         assert summary["lists_sha256"][split] == hashlib.sha256(content.encode()).hexdigest()
     assert summary["majority_baseline"] == summary["splits"]["test"]["majority_baseline"]

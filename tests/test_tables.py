@@ -11,14 +11,14 @@ from sklearn.metrics import roc_auc_score
 
 from experiments.run_folder import Evaluation, Prediction, RunFolder
 from paper import ROOT, tables
-from report.scores import interval, scores
+from report.measures import interval, measures
 from report.tables import FORMATS, lines, render
 
 GOLDEN = ROOT / "tests" / "golden"
 
 
 def predictions(n: int, good: int, right_good: int, right_bad: int) -> list[Prediction]:
-    """Of n photos `good` are good; so many of the good and of the bad are told right."""
+    """Of n photos `good` are good; so many of the good and of the bad are predicted right."""
     rows = [Prediction(f"g{i}", 1, p := 0.8 if i < right_good else 0.3, int(p > 0.5)) for i in range(good)]
     return rows + [Prediction(f"b{i}", 0, p := 0.1 if i < right_bad else 0.6, int(p > 0.5)) for i in range(n - good)]
 
@@ -84,7 +84,7 @@ def test_missing_run_is_a_dash_and_never_a_number(tmp_path):
 
 def test_scores_are_those_of_the_predictions():
     rows = predictions(100, 70, 60, 10)
-    measured = scores(rows)
+    measured = measures(rows)
     assert measured.accuracy == pytest.approx(0.70)
     assert measured.majority == pytest.approx(0.70)
     assert measured.balanced_accuracy == pytest.approx((60 / 70 + 10 / 30) / 2)

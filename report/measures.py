@@ -11,7 +11,7 @@ from paper import stated
 
 
 @dataclass(frozen=True)
-class Scores:
+class Measures:
     """All rates are 0..1."""
 
     n: int
@@ -23,12 +23,12 @@ class Scores:
     confusion: list[list[int]]  # rows: label bad, good; columns: predicted bad, good
 
 
-def scores(predictions: list[Prediction]) -> Scores:
+def measures(predictions: list[Prediction]) -> Measures:
     """The scores of one or more predictions."""
     labels = np.array([p.label for p in predictions])
     predicted = np.array([p.predicted for p in predictions])
     correct = int(np.sum(labels == predicted))
-    return Scores(
+    return Measures(
         n=len(labels),
         accuracy=correct / len(labels),
         interval=interval(correct, len(labels)),
