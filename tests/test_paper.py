@@ -23,7 +23,7 @@ from data_prep import ava, cuhkpq, lmdb_store, partitions, views
 from data_prep.photos import Photo
 from data_prep.records import Wanted, make_records
 from paper import DATASETS, NETWORKS, ROOT, VIEWS, statements, tables
-from report.scores import interval
+from report.measures import interval
 
 OURS = "ours"  # where the paper is silent
 NUMBERS = {  # name in paper.toml: (value, section of the paper)

@@ -59,3 +59,9 @@ def test_a_photo_is_decoded_if_the_worker_died_on_it_by_chance(folder):
 
 def test_a_photo_is_given_up_after_two_workers_died_on_it(folder):
     assert statuses_with_deaths(folder, lambda: None) == (["written", "corrupt", "written"], 2)
+
+
+def test_our_own_mistake_in_a_worker_is_raised_and_not_laid_on_the_photo(folder):
+    photos = [Photo("good", folder, "good.png", 1)]
+    with pytest.raises(KeyError, match="sideways"), workers.decoded(photos, Wanted(("sideways",), False), 1) as results:
+        next(results)
