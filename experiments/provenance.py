@@ -19,6 +19,7 @@ PACKAGES = ("numpy", "protobuf", "lmdb", "opencv-python-headless", "scipy-openbl
 SETTINGS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
+    "OPENBLAS_CORETYPE",
     "CUDA_VISIBLE_DEVICES",
     "NVIDIA_TF32_OVERRIDE",
 )
