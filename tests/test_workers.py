@@ -1,5 +1,7 @@
 """A photo on which a worker died is tried once more, and no more than that."""
 
+from user_error import UserError
+
 import multiprocessing
 import os
 import threading
@@ -64,4 +66,12 @@ def test_a_photo_is_given_up_after_two_workers_died_on_it(folder):
 def test_our_own_mistake_in_a_worker_is_raised_and_not_laid_on_the_photo(folder):
     photos = [Photo("good", folder, "good.png", 1)]
     with pytest.raises(KeyError, match="sideways"), workers.decoded(photos, Wanted(("sideways",), False), 1) as results:
+        next(results)
+
+
+def test_workers_that_die_before_any_photo_are_not_replaced_for_ever(folder, monkeypatch):
+    monkeypatch.setattr(workers, "_work", os._exit)  # which takes other arguments, so the process ends
+    monkeypatch.setattr(workers, "MAX_IDLE_DEATHS", 2)
+    photos = [Photo("good", folder, "good.png", 1)]
+    with pytest.raises(UserError, match="--jobs"), workers.decoded(photos, Wanted(("global",), False), 1) as results:
         next(results)
