@@ -24,6 +24,9 @@ export EXTRA_DIR := $(value EXTRA)
 
 # CUDA=1 or 0 chooses the Caffe that setup builds; unset, the one in .venv stays. For the paper's tables GPU=0,1 names
 # the cards and CPU=1 does without, and Caffe is built for GPUs where one can be seen.
+ifeq ($(origin CUDA)$(filter 0 1,$(CUDA)),environment)  # some systems have CUDA's folder there
+override CUDA :=
+endif
 ifneq ($(CPU),1)
 ifneq ($(origin CPU),environment)  # where some systems have the kind of the processor
 $(if $(filter-out 0,$(CPU)),$(error CPU=$(CPU): it can be 1 or 0))
