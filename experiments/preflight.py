@@ -9,6 +9,7 @@ from user_error import UserError
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+
+import psutil
 
 from experiments.failures import last_words
 from experiments.job import Job
@@ -27,6 +30,7 @@ from prototxt import messages
 from prototxt.messages import caffe_pb2
 
 SLOW_FILLERS = ("gaussian", "msra", "uniform", "xavier")  # they would take longer than all the rest
+SCRATCH = "finetuned-aesthetics-preflight"
 SNAPSHOT_BYTES_PER_WEIGHT_BYTE = 2.2  # weights and momentum
 
 
@@ -70,13 +74,22 @@ def main() -> None:
     job = Job.from_json(sys.stdin.read())
     edits = differences(job.run, job.prototxts)
     try:
-        with tempfile.TemporaryDirectory(prefix="preflight_") as folder:
+        with _scratch() as folder:
             _check(replace(job, folder=RunFolder(Path(folder)), gpu=None), "train_val" in edits)
         trial = Trial(edits=edits)
     except UserError as error:
         trial = Trial(str(error), edits)
     print("\n" + json.dumps(asdict(trial)), flush=True)
     os._exit(0)  # Caffe's threads are still reading
+
+
+def _scratch() -> tempfile.TemporaryDirectory:
+    """A folder for the snapshot; those of processes of ours that were killed are removed first."""
+    for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}-{platform.node()}-*"):
+        number = left.name.split("-")[-2]
+        if number.isdecimal() and not psutil.pid_exists(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+    return tempfile.TemporaryDirectory(prefix=f"{SCRATCH}-{platform.node()}-{os.getpid()}-")
 
 
 def _check(job: Job, is_edited: bool) -> None:

@@ -22,7 +22,7 @@ TOKEN = re.compile(rb"""#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""")  # c
 
 
 def _caffe_pb2() -> ModuleType:
-    """The module caffe.proto.caffe_pb2 alone; `import caffe` will find the same one."""
+    """The module caffe.proto.caffe_pb2 alone; `from caffe.proto import caffe_pb2` will find the same one."""
     name = "caffe.proto.caffe_pb2"
     if name not in sys.modules:
         package = importlib.util.find_spec("caffe")

@@ -1,10 +1,15 @@
 """What would fail hours later is a line in seconds, and trying leaves nothing behind."""
 
 import json
+import os
+import platform
 import re
+import subprocess
 
 import pytest
 from harness import ALEXNET, RUN, RUN_ALL, call, edit, run_folder
+
+from experiments.preflight import SCRATCH
 
 pytest.importorskip("caffe", reason="Caffe is not built here")
 
@@ -56,3 +61,16 @@ def test_doctor_says_which_prototxts_are_not_as_the_writer_gives_them(checkout):
     assert re.search(
         r"^ok +prototxt +demo/alexnet_global: solver and train_val not as the writer gives it", output, re.M
     )
+
+
+def test_what_a_killed_preflight_left_is_removed_by_the_next(checkout, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    name = f"{SCRATCH}-{platform.node()}"
+    left = [tmp_path / "tmp" / f"{name}-{pid}-x1" for pid in (dead.pid, os.getpid())]
+    for folder in left:
+        folder.mkdir(parents=True)
+    call(checkout, *RUN, "--dry-run")
+    assert [folder.exists() for folder in left] == [False, True]
+    assert list((tmp_path / "tmp").iterdir()) == left[1:]
