@@ -95,7 +95,7 @@ def _scratch() -> tempfile.TemporaryDirectory:
 def _check(job: Job, is_edited: bool) -> None:
     """Raise UserError where the job cannot be done; Caffe aborts this process where it cannot build the nets."""
     from data_prep import manifest
-    from experiments import finetuning, snapshots, transfer
+    from experiments import finetuning, transfer
     from experiments.evaluation import TestPass
 
     photos = manifest.test_photos(job.data / job.run.dataset)
@@ -108,7 +108,8 @@ def _check(job: Job, is_edited: bool) -> None:
     solver.test_nets[0].share_with(solver.net)
     TestPass(solver.test_nets[0], [label for _, label in photos]).first_batch()
     if shutil.disk_usage(job.folder.path).free > SNAPSHOT_BYTES_PER_WEIGHT_BYTE * job.weights.stat().st_size:
-        snapshots.take(solver, finetuning.prefix(job), seconds=0, losses=[])
+        finetuning.prefix(job).parent.mkdir()
+        solver.snapshot()
 
 
 def _with_fast_fillers(net: str) -> str:
