@@ -23,7 +23,7 @@ from experiments.course import Course, kept_iterations, stops
 from experiments.evaluation import Scores, TestPass
 from experiments.failures import with_advice
 from experiments.job import STOPPED, Job, Messages
-from experiments.losses import TrainingLoss
+from experiments.losses import TrainingLoss, mean_losses
 from experiments.prototxts import snapshot_prefix
 from experiments.pulse import Pulse, Stopped
 from experiments.run_folder import Evaluation, Prediction
@@ -43,8 +43,7 @@ def finetune(job: Job, pulse: Pulse) -> None:
     solver.test_nets[0].share_with(solver.net)
     course = resume(solver, job, snapshot, pulse) if snapshot else start(solver, job, "train_val" in edits, pulse)
     test_pass = TestPass(solver.test_nets[0], [label for _, label in photos])
-    net = messages.parse(job.prototxts.net, caffe_pb2.NetParameter())
-    pulse.attach(solver, TrainingLoss(solver.net, net), course)
+    pulse.attach(solver, TrainingLoss(solver.net, mean_losses(net_param(job), solver_param(job))), course)
     try:
         for stop in stops(job, course):
             solver.step(stop.iteration - solver.iter)
@@ -99,7 +98,7 @@ def start(solver: caffe.SGDSolver, job: Job, is_edited: bool, pulse: Pulse) -> C
 def resume(solver: caffe.SGDSolver, job: Job, snapshot: snapshots.Snapshot, pulse: Pulse) -> Course:
     """Bring the solver to where the snapshot was taken."""
     pulse.report(resume=snapshot.iteration)
-    batches = snapshot.iteration * messages.parse(job.prototxts.solver, caffe_pb2.SolverParameter()).iter_size
+    batches = snapshot.iteration * solver_param(job).iter_size
     snapshots.resume(
         solver, snapshot, prefix(job), batches, lambda batch: pulse.beat(phase=f"batch {batch:,} of {batches:,} again")
     )
@@ -152,6 +151,14 @@ def predictions(photos: list[tuple[str, int]], scores: Scores) -> list[Predictio
         Prediction(photo_id, label, float(str(p_good)), int(predicted))
         for (photo_id, label), p_good, predicted in zip(photos, scores.p_good, scores.predicted, strict=True)
     ]
+
+
+def net_param(job: Job) -> caffe_pb2.NetParameter:
+    return messages.parse(job.prototxts.net, caffe_pb2.NetParameter())
+
+
+def solver_param(job: Job) -> caffe_pb2.SolverParameter:
+    return messages.parse(job.prototxts.solver, caffe_pb2.SolverParameter())
 
 
 def prefix(job: Job) -> Path:

@@ -18,10 +18,10 @@ class TrainingLoss:
     Listens to the training net; `start` it before each iteration.
     """
 
-    def __init__(self, net: caffe.Net, param: caffe_pb2.NetParameter) -> None:
+    def __init__(self, net: caffe.Net, means: set[str]) -> None:
         self.net = net
         self.terms = [(name, weight) for name, weight in net.blob_loss_weights.items() if weight]
-        self.means = mean_losses(param)
+        self.means = means  # the terms that are means over the photos of a batch
         self.sub_batches: list[float] = []
         net.after_forward(self._after_layer)
 
@@ -45,11 +45,11 @@ class TrainingLoss:
             self.sub_batches.append(float(sum(terms)))
 
 
-def mean_losses(param: caffe_pb2.NetParameter) -> set[str]:
+def mean_losses(net: caffe_pb2.NetParameter, solver: caffe_pb2.SolverParameter) -> set[str]:
     """The names of those losses that are means over the photos of a batch, not sums."""
     return {
         layer.top[0]
-        for layer in layers_in(param, caffe_pb2.TRAIN)
+        for layer in layers_in(net, solver, caffe_pb2.TRAIN)
         if layer.type == "SoftmaxWithLoss" and layer.loss_param.normalization != caffe_pb2.LossParameter.NONE
         if layer.top
     }

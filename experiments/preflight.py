@@ -107,6 +107,7 @@ def _check(job: Job, is_edited: bool) -> None:
     solver.net._forward(0, 0)  # the data layer, mean and crop included
     solver.test_nets[0].share_with(solver.net)
     TestPass(solver.test_nets[0], [label for _, label in photos]).first_batch()
+    solver.apply_update()  # of gradients that are zero: an unknown regularization_type aborts here
     if shutil.disk_usage(job.folder.path).free > SNAPSHOT_BYTES_PER_WEIGHT_BYTE * job.weights.stat().st_size:
         finetuning.prefix(job).parent.mkdir()
         solver.snapshot()

@@ -87,10 +87,9 @@ def resolve(run: Run, data: Path, max_iter: int | None = None, evaluate_every: i
     written_net = read_net(net_file)
     net = resolved_net(net_file, written_net, data)
     solver = driven(run, written, max_iter)
-    if not solver.max_iter:
-        raise UserError(f"{run.solver}: max_iter is not set, Caffe would do no iteration: set it, or give --max-iter")
-    unrepeatable = remarks.unrepeatable(net)
-    marks = list(remarks.other_sources(run, net_file, net, data))
+    _check_numbers(run.solver, solver, written)
+    unrepeatable = remarks.unrepeatable(net, solver)
+    marks = list(remarks.other_sources(run, net_file, net, solver, data))
     return Prototxts(
         net_file=str(net_file),
         solver_file=str(run.solver),
@@ -175,6 +174,17 @@ def driven(run: Run, written: caffe_pb2.SolverParameter, max_iter: int | None) -
 def snapshot_prefix(run: Run) -> str:
     """What the names of a run's snapshots begin with, relative to its folder."""
     return f"snapshots/{run.variant.replace('/', '_')}"
+
+
+def _check_numbers(path: Path, solver: caffe_pb2.SolverParameter, written: caffe_pb2.SolverParameter) -> None:
+    """Raise UserError where a count of the solver cannot be one."""
+    if not solver.max_iter:
+        raise UserError(f"{path}: max_iter is not set, Caffe would do no iteration: set it, or give --max-iter")
+    counts = {"max_iter": solver.max_iter, "iter_size": solver.iter_size}
+    counts |= {"snapshot": written.snapshot + 1, "test_interval": written.test_interval + 1}  # 0 is none
+    for name, number in counts.items():
+        if number < 1:
+            raise UserError(f"{path}: {name}: {getattr(written, name)} is no number of iterations")
 
 
 def _absolute(name: str, data: Path = ROOT / "data") -> Path:

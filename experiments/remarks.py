@@ -33,6 +33,8 @@ def overridden(run: Run, written: caffe_pb2.SolverParameter) -> Iterator[str]:
         theirs = _line(written, field)
         if theirs and theirs != _line(generated, field):
             yield f"{run.solver}: {theirs} is not used: {instead}"
+    if not written.test_iter:
+        yield f"{run.solver}: no test_iter: the test net is built all the same, and dropout draws otherwise for it"
 
 
 def _line(solver: caffe_pb2.SolverParameter, field: str) -> str:
@@ -57,20 +59,22 @@ def programs(path: Path, net: caffe_pb2.NetParameter) -> Iterator[str]:
         yield f"{path}: HDF5Output layers write files: {', '.join(f'{name} ({file})' for name, file in written)}"
 
 
-def unrepeatable(net: caffe_pb2.NetParameter) -> list[str]:
+def unrepeatable(net: caffe_pb2.NetParameter, solver: caffe_pb2.SolverParameter) -> list[str]:
     """A line for each layer of the training net whose state cannot be had again by running it forward."""
     return [
         f"layer {layer.name} ({layer.type}) cannot be put back to where it was: a resumed run takes another course"
-        for layer in layers_in(net, caffe_pb2.TRAIN)
+        for layer in layers_in(net, solver, caffe_pb2.TRAIN)
         if layer.type == "Python" or (layer.type == "HDF5Data" and layer.hdf5_data_param.shuffle)
     ]
 
 
-def other_sources(run: Run, path: Path, net: caffe_pb2.NetParameter, data: Path) -> Iterator[str]:
+def other_sources(
+    run: Run, path: Path, net: caffe_pb2.NetParameter, solver: caffe_pb2.SolverParameter, data: Path
+) -> Iterator[str]:
     """A line for each layer that reads other records than the variant's; UserError where TEST cannot be scored."""
     for phase, split in ((caffe_pb2.TRAIN, "train"), (caffe_pb2.TEST, "test")):
         own = run.store(data, split)
-        for layer in layers_in(net, phase):
+        for layer in layers_in(net, solver, phase):
             source = Path(layer.data_param.source).resolve()
             if layer.bottom or (layer.type == "Data" and source == own.resolve()):
                 continue

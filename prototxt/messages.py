@@ -60,13 +60,30 @@ def text(message: Message) -> str:
     return text_format.MessageToString(message, as_utf8=True)
 
 
-def layers_in(net: Message, phase: int) -> Iterator[Message]:
-    """The layers of one phase, by their include and exclude rules (net.cpp, FilterNet; stages are Caffe's affair)."""
+def layers_in(net: Message, solver: Message, phase: int) -> Iterator[Message]:
+    """The layers of the solver's net of one phase, by their include and exclude rules (net.cpp, FilterNet)."""
+    state = caffe_pb2.NetState(phase=phase)
+    state.MergeFrom(net.state)
+    for merged in [solver.train_state] if phase == caffe_pb2.TRAIN else solver.test_state[:1]:
+        state.MergeFrom(merged)
     for layer in net.layer:
-        included = [rule.phase for rule in layer.include if rule.HasField("phase")]
-        excluded = [rule.phase for rule in layer.exclude if rule.HasField("phase")]
-        if phase not in excluded and (not included or phase in included):
+        if layer.include:
+            is_in = any(_meets(state, rule) for rule in layer.include)
+        else:
+            is_in = not any(_meets(state, rule) for rule in layer.exclude)
+        if is_in:
             yield layer
+
+
+def _meets(state: Message, rule: Message) -> bool:
+    """Whether a net's state meets a layer's rule (net.cpp, StateMeetsRule)."""
+    return (
+        (not rule.HasField("phase") or rule.phase == state.phase)
+        and (not rule.HasField("min_level") or state.level >= rule.min_level)
+        and (not rule.HasField("max_level") or state.level <= rule.max_level)
+        and set(rule.stage) <= set(state.stage)
+        and not set(rule.not_stage) & set(state.stage)
+    )
 
 
 def _decoded(content: bytes, path: Path) -> str:

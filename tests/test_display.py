@@ -45,3 +45,23 @@ def test_an_output_that_closes_is_a_broken_pipe_not_an_end_of_the_process():
 
     with pytest.raises(BrokenPipeError):
         LoudConsole(file=Closed()).print("a")
+
+
+ROW = {"iteration": 200, "test_accuracy": 0.8125, "test_loss": 0.4321, "seconds": 61.4}
+
+
+def test_an_evaluation_is_a_line_and_the_end_repeats_its_accuracy():
+    name = JOB.run.name
+    assert shown({"evaluation": ROW}, {"end": "done"}) == [
+        f"{name}: iteration 200, accuracy 81.25%, loss 0.432, 61 s",
+        f"{name}: done, accuracy 81.25%",
+    ]
+    assert shown({"phase": "evaluating"}, {"end": "stopped"}) == [f"{name}: stopped, not evaluated yet"]
+
+
+def test_a_failure_and_a_warning_are_told_as_they_are_brackets_included():
+    name = JOB.run.name
+    assert shown({"warning": "[red]"}, {"end": "failed", "reason": "no [room]"}) == [
+        f"{name}: warning: [red]",
+        f"{name}: failed: no [room]",
+    ]

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from experiments import doctor, weights
+from experiments.planning import Options
 from experiments.run_folder import RunFolder
 
 
@@ -35,3 +36,50 @@ def test_a_limit_of_address_space_is_a_problem_where_a_run_takes_more(monkeypatc
     for limit, is_problem in ((resource.RLIM_INFINITY, False), (20 * 2**30, False), (6 * 2**30, True)):
         monkeypatch.setattr(resource, "getrlimit", lambda _, limit=limit: (limit, limit))
         assert doctor._memory([model]).problem is is_problem
+
+
+def test_the_address_space_that_counts_is_that_of_the_largest_model(monkeypatch):
+    models = [weights.Model("m", "m", bytes=number, sha256="") for number in (1000, 500_000_000)]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (6 * 2**30,) * 2)
+    assert doctor._memory(models).problem
+    assert not doctor._memory(models[:1]).problem
+
+
+def test_a_folder_of_results_that_may_not_be_written_is_found_before_the_run(job, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
+    finding = doctor.disk([job], tmp_path / "results" / "deeper")
+    assert finding.problem
+    assert finding.text == f"{tmp_path} may not be written: give another --results"
+
+
+def test_results_that_are_a_file_are_found_before_the_run(tmp_path):
+    (tmp_path / "results").touch()
+    found = doctor.examine([], Options(tmp_path, tmp_path / "results", gpus=None, command=""))
+    assert [finding.subject for finding in found if finding.problem] == ["results"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "said"),
+    [
+        ("ava-small", "data_prep ava --root DIR --partition small --out"),
+        ("cuhkpq-small", "data_prep cuhkpq --root DIR --partition small --out"),
+        ("cuhkpq-large", "data_prep cuhkpq --root DIR --partition large --extra DIR --out"),
+        ("demo", "--partition large --name demo --allow-bad 2 --out"),
+    ],
+)
+def test_a_dataset_that_is_not_prepared_comes_with_the_command_that_prepares_it(tmp_path, dataset, said):
+    (finding,) = doctor._dataset(tmp_path / dataset, photos=None)
+    assert finding.problem
+    assert f"{said} {tmp_path}" in finding.text
+    (finding,) = doctor._dataset(tmp_path / dataset, photos=tmp_path)
+    assert (finding.problem, finding.text) == (False, f"to be prepared from {tmp_path}")
+    (finding,) = doctor._dataset(tmp_path / dataset, photos=tmp_path / "nowhere")
+    assert finding.problem
+
+
+def test_a_store_with_more_or_fewer_photos_than_were_written_is_found(data, monkeypatch):
+    assert not any(finding.problem for finding in doctor._dataset(data / "demo", photos=None))
+    entries = doctor.entries
+    for more in (-1, 1):
+        monkeypatch.setattr(doctor, "entries", lambda store, more=more: entries(store) + more)
+        assert sum(finding.problem for finding in doctor._dataset(data / "demo", photos=None)) == 4

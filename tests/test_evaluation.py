@@ -1,5 +1,7 @@
 """The test pass sees every photo once, in the order of the LMDB, and agrees with Caffe's own layers."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,38 @@ def test_loss_stays_finite_for_outputs_beyond_a_floats_exponent():
     measured = scores(np.array([0, 1]), np.array([[1e4, -1e4], [1e4, -1e4]]))
     assert measured.accuracy == 0.5
     assert measured.loss == pytest.approx(1e4)
+
+
+def stand_in(outputs: tuple[int, ...] = (5, 2), **layers: tuple[list[str], list[str]]) -> SimpleNamespace:
+    """A net that gives outputs of this shape for 5 labels; `layers` more, their bottoms and tops."""
+    names = {"data": ([], ["data", "label"]), LAST_LAYER: (["data"], [LAST_LAYER]), **layers}
+    blobs = {"label": SimpleNamespace(data=np.zeros(5)), LAST_LAYER: SimpleNamespace(data=np.zeros(outputs))}
+    return SimpleNamespace(
+        bottom_names={name: bottoms for name, (bottoms, _) in names.items()},
+        top_names={name: tops for name, (_, tops) in names.items()},
+        blobs=blobs,
+        forward=lambda: None,
+    )
+
+
+def test_as_many_numbers_in_another_shape_are_no_scores():
+    with pytest.raises(UserError, match="gives 2x5 for 5 labels"):
+        TestPass(stand_in((2, 5)), [0] * 5)
+
+
+def test_labels_come_from_the_one_layer_that_gives_photos_and_labels():
+    assert TestPass(stand_in(constant=([], ["constant"])), [0] * 5).labels_blob == "label"
+    with pytest.raises(UserError, match="2 layers that give photos and labels, not one"):
+        TestPass(stand_in(other=([], ["other", "truth"])), [0] * 5)
+
+
+def test_a_pass_can_be_ended_before_any_batch():
+    asked = []
+
+    def stop():
+        asked.append(1)
+        if len(asked) == 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        TestPass(stand_in(), [0] * 20).run(stop)

@@ -8,10 +8,15 @@ import pytest
 
 pytest.importorskip("caffe", reason="Caffe is not built here")
 
+from experiments import finetuning
 from experiments.course import Course
 from experiments.evaluation import Scores
 from experiments.finetuning import evaluate
 from experiments.run_folder import Evaluation, RunFolder
+from experiments.runs import Run
+from experiments.snapshots import Snapshot
+from experiments.transfer import Transfer
+from paper import LAST_LAYER
 
 PHOTOS = [("a", 1), ("b", 0), ("c", 1), ("d", 1)]
 
@@ -73,3 +78,63 @@ def test_a_net_that_says_the_same_of_all_photos_is_named(evaluated, p_good, verd
 def test_a_row_without_training_before_it_has_no_training_loss(evaluated):
     folder, _ = evaluated(100, [0.9, 0.1, 0.8, 0.2], Course(0))
     assert math.isnan(folder.evaluations()[0].train_loss)
+
+
+@pytest.fixture
+def resumed(tmp_path, monkeypatch):
+    """resumed(snapshot, rows of metrics.csv): the course of a run that resumes, and the batches that it replays."""
+
+    def call(snapshot: Snapshot, evaluations: list[Evaluation]) -> tuple[Course, int]:
+        replayed = []
+        monkeypatch.setattr(
+            finetuning.snapshots, "resume", lambda solver, snapshot, prefix, batches, before: replayed.append(batches)
+        )
+        job = SimpleNamespace(
+            run=Run("demo", "alexnet", "global", 1),
+            folder=RunFolder(tmp_path),
+            prototxts=SimpleNamespace(solver="iter_size: 3"),
+        )
+        job.folder.write_evaluations(evaluations)
+        course = finetuning.resume(None, job, snapshot, SimpleNamespace(report=lambda **message: None))
+        return course, replayed[0]
+
+    return call
+
+
+def test_a_resume_knows_what_came_before_its_snapshot_and_nothing_of_what_came_after(resumed):
+    first, second = Evaluation(100, 0.6, 0.5, 0.5, 9.0), Evaluation(200, 0.5, 0.5, 0.5, 19.0)
+    course, batches = resumed(Snapshot(150, 14.0, [0.25, 0.75], {}), [first, second])
+    assert course.evaluations == [first]
+    assert course.losses == [0.25, 0.75]
+    assert (course.from_iteration, course.snapshot_at, course.seconds_before) == (150, 150, 14.0)
+    assert batches == 3 * 150
+
+
+def test_a_resume_where_an_evaluation_was_counts_no_loss_twice(resumed):
+    course, _ = resumed(Snapshot(200, 19.0, [0.25, 0.75], {}), [Evaluation(200, 0.5, 0.5, 0.5, 19.0)])
+    assert course.losses == []
+
+
+def test_a_snapshot_holds_the_losses_since_the_last_evaluation(tmp_path, monkeypatch):
+    taken = []
+    monkeypatch.setattr(
+        finetuning.snapshots, "take", lambda solver, prefix, seconds, losses: taken.append((seconds >= 9, *losses))
+    )
+    job = SimpleNamespace(run=Run("demo", "alexnet", "global", 1), folder=RunFolder(tmp_path))
+    course = Course(0, seconds_before=9.0, losses=[0.25, 0.75])
+    finetuning.take_snapshot(job, course, SimpleNamespace(iter=150), SimpleNamespace(report=lambda **message: None))
+    assert taken == [(True, 0.25, 0.75)]
+    assert course.snapshot_at == 150
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_start_removes_the_predictions_of_one_that_came_to_nothing_and_no_result(tmp_path, monkeypatch, is_done):
+    folder = RunFolder(tmp_path)
+    folder.write_predictions(5_000, [])
+    if is_done:
+        folder.finish(5_000)
+    job = SimpleNamespace(folder=folder, weights=tmp_path / "weights")
+    monkeypatch.setattr(finetuning.transfer, "examine", lambda net, weights: Transfer([], [LAST_LAYER], []))
+    solver = SimpleNamespace(net=SimpleNamespace(copy_from=lambda weights: None))
+    finetuning.start(solver, job, is_edited=False, pulse=SimpleNamespace(report=lambda **message: None))
+    assert folder.predictions(5_000).exists() is is_done

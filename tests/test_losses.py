@@ -10,7 +10,7 @@ pytest.importorskip("caffe", reason="Caffe is not built here")
 
 from user_error import UserError
 
-from experiments.losses import TrainingLoss
+from experiments.losses import TrainingLoss, mean_losses
 from prototxt.messages import caffe_pb2, parse
 
 LAYERS = """
@@ -30,7 +30,8 @@ def training_loss(*sub_batches: tuple[float, float], loss_param: str = "") -> fl
         layers=["data", "loss", "other"],
         after_forward=hooks.append,
     )
-    loss = TrainingLoss(net, parse(LAYERS.format(loss_param=loss_param), caffe_pb2.NetParameter()))
+    layers = parse(LAYERS.format(loss_param=loss_param), caffe_pb2.NetParameter())
+    loss = TrainingLoss(net, mean_losses(layers, caffe_pb2.SolverParameter()))
     loss.start()
     for values in sub_batches:
         for blob, value in zip(blobs.values(), values, strict=True):

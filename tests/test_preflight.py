@@ -74,3 +74,15 @@ def test_what_a_killed_preflight_left_is_removed_by_the_next(checkout, tmp_path,
     call(checkout, *RUN, "--dry-run")
     assert [folder.exists() for folder in left] == [False, True]
     assert list((tmp_path / "tmp").iterdir()) == left[1:]
+
+
+def test_test_photos_in_another_order_than_the_manifests_are_found_before_the_run(checkout, data):
+    other = checkout / "other" / "demo"
+    other.mkdir(parents=True)
+    for path in (data / "demo").iterdir():
+        (other / path.name).symlink_to(path)
+    manifest = (data / "demo" / "manifest.csv").read_text()
+    (other / "manifest.csv").unlink()
+    (other / "manifest.csv").write_text(re.sub(r",([01]),written", lambda m: f",{1 - int(m[1])},written", manifest))
+    output = call(checkout, *RUN, "--data", "other", "--dry-run", status=1)
+    assert "the net's test photos have other labels than manifest.csv: prepare the dataset again" in output

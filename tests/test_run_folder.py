@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import threading
+import time
 
 import pytest
 
@@ -123,3 +125,75 @@ def test_only_folders_named_seed_and_a_number_are_runs(tmp_path):
         (tmp_path / name).mkdir()
     assert [folder.path.name for folder in seed_folders(tmp_path)] == ["seed-2", "seed-10"]
     assert [path.name for path in strangers(tmp_path)] == ["notes.txt", "seed-", "seed-01", "seed-1-old"]
+
+
+def test_a_failure_counts_more_than_the_result_that_was_there_before_it(folder):
+    folder.write_record(folder.record() | {"failure": "no room on the disk"})
+    assert folder.state() == "failed"
+    assert folder.result().iteration == 400
+
+
+def test_a_result_is_work_and_so_is_a_snapshot(folder):
+    assert folder.holds_work()
+    folder.done.unlink()
+    assert not folder.holds_work()
+    folder.snapshots.mkdir()
+    (folder.snapshots / "iter_3.json").touch()
+    assert folder.holds_work()
+
+
+def test_a_start_does_not_fail_because_somebody_looks(folder):
+    def look():
+        with locked(folder.path / "lock", shared=True):
+            looking.set()
+            time.sleep(0.2)
+
+    with folder.lock():
+        pass
+    looking = threading.Event()
+    reader = threading.Thread(target=look)
+    reader.start()
+    looking.wait()
+    with folder.lock():
+        assert folder.is_locked()
+    reader.join()
+
+
+OLD_LISTS = {
+    "a line that is cut": ("c,1,0.4,0", "c,1,0.4"),
+    "a probability beyond one": ("c,1,0.4,0", "c,1,1.4,0"),
+    "a probability that is no number": ("c,1,0.4,0", "c,1,nan,0"),
+    "a label of a third kind": ("c,1,0.4,0", "c,2,0.4,0"),
+    "a verdict of a third kind": ("c,1,0.4,0", "c,1,0.4,2"),
+}
+
+
+@pytest.mark.parametrize("name", OLD_LISTS)
+def test_a_list_of_an_earlier_version_is_checked_line_by_line(folder, name):
+    path = folder.path / "predictions.csv"
+    folder.done.write_text(json.dumps({"iteration": 400}))
+    path.write_text(path.read_text().replace(*OLD_LISTS[name]))
+    with pytest.raises(Unreadable, match=r"predictions\.csv: "):
+        folder.result()
+
+
+def test_a_test_set_of_no_photo_gives_no_result(folder):
+    record = folder.record()
+    folder.write_record(record | {"dataset": record["dataset"] | {"photos": {"train": 9, "test": 0}}})
+    folder.write_predictions(400, [])
+    folder.finish(400)
+    with pytest.raises(Unreadable, match="holds 0 photos"):
+        folder.result()
+
+
+def test_a_list_of_a_later_version_may_have_more_columns(folder):
+    path = folder.predictions(400)
+    path.write_text("".join(f"{line},x\n" for line in path.read_text().splitlines()))
+    folder.finish(400)
+    assert folder.result().predictions == PHOTOS
+
+
+def test_a_record_whose_inputs_are_no_hashes_is_named(folder):
+    folder.write_record(folder.record() | {"inputs": {"net": 1}})
+    with pytest.raises(Unreadable, match=r"run\.json: lacks what a result needs"):
+        folder.result()

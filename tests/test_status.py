@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from experiments.run_folder import Progress, RunFolder
+from experiments.run_folder import Prediction, Progress, RunFolder
 from report.status import status
 
 RECORD = {"run": {}, "inputs": {}, "max_iter": 400}
@@ -66,3 +66,18 @@ def test_json_of_other_types_is_unreadable_not_a_traceback(folder):
             assert line(folder)
         (folder.path / name).unlink()
         folder.write_record(RECORD)
+
+
+def test_a_done_run_has_its_accuracy_and_its_own_length(folder):
+    photos = [Prediction("a", 1, 0.9, 1), Prediction("b", 0, 0.2, 0), Prediction("c", 1, 0.4, 0)]
+    dataset = {"photos": {"train": 9, "test": len(photos)}, "rule": "r"}
+    folder.write_record(RECORD | {"attempts": [], "dataset": dataset, "max_iter": 7000})
+    folder.write_predictions(7000, photos)
+    folder.finish(7000)
+    assert re.fullmatch(r"done +7,000 of 7,000 +accuracy 66\.67%", line(folder))
+
+
+def test_hours_and_minutes_are_told_apart(folder):
+    folder.write_progress(Progress(iteration=200, from_iteration=100, seconds=5000.0))
+    with folder.lock():
+        assert re.fullmatch(r"running +200 of 400 +2:46:40 left", line(folder))
