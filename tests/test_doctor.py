@@ -11,24 +11,23 @@ from experiments.run_folder import RunFolder
 
 
 @pytest.fixture
-def job(tmp_path):
-    """A job with a model of 1,000 bytes: 6,000 bytes for three snapshots, weights and momentum each."""
-    model = tmp_path / "model"
-    model.write_bytes(bytes(1000))
-    return SimpleNamespace(weights=model, folder=RunFolder(tmp_path / "run"))
+def run(tmp_path):
+    """A run of a model of 1,000 bytes: 6,000 bytes for three snapshots, weights and momentum each."""
+    return (1000, RunFolder(tmp_path / "run"))
 
 
 @pytest.mark.parametrize(("free", "is_problem"), [(12_001, False), (12_000, True)])
-def test_the_snapshots_of_all_runs_that_are_left_have_to_fit(job, tmp_path, monkeypatch, free, is_problem):
+def test_the_snapshots_of_all_runs_that_are_left_have_to_fit(run, tmp_path, monkeypatch, free, is_problem):
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
-    assert doctor.disk([job, job], tmp_path).problem is is_problem
+    assert doctor.disk([run, run], tmp_path).problem is is_problem
 
 
-def test_what_is_written_already_is_not_asked_for_again(job, tmp_path, monkeypatch):
-    job.folder.snapshots.mkdir(parents=True)
-    (job.folder.snapshots / "x_iter_3.caffemodel").write_bytes(bytes(2000))
+def test_what_is_written_already_is_not_asked_for_again(run, tmp_path, monkeypatch):
+    snapshots = run[1].snapshots
+    snapshots.mkdir(parents=True)
+    (snapshots / "x_iter_3.caffemodel").write_bytes(bytes(2000))
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4_001))
-    assert not doctor.disk([job], tmp_path).problem
+    assert not doctor.disk([run], tmp_path).problem
 
 
 def test_a_limit_of_address_space_is_a_problem_where_a_run_takes_more(monkeypatch):
@@ -45,7 +44,7 @@ def test_the_address_space_that_counts_is_that_of_the_largest_model(monkeypatch)
     assert not doctor._memory(models[:1]).problem
 
 
-def test_a_folder_of_results_that_may_not_be_written_is_found_before_the_run(job, tmp_path, monkeypatch):
+def test_a_folder_of_results_that_may_not_be_written_is_found_before_the_run(run, tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
     finding = doctor.disk([job], tmp_path / "results" / "deeper")
     assert finding.problem

@@ -24,13 +24,16 @@ job = json.load(sys.stdin)
 pipe = os.fdopen(int(sys.argv[3]), "w")
 def say(**message): print(json.dumps(message), file=pipe, flush=True)
 def wait_for(name):
-    while not Path(here, name).exists(): time.sleep(0.002)
+    for _ in range(1000):
+        if Path(here, name).exists(): return
+        time.sleep(0.01)
+    sys.exit(name + " never came")
 here = {here!r}
 say(gpu=job["gpu"])
 seed = job["run"]["seed"]
 exec(Path(here, f"{{seed}}.py").read_text())
 """
-HEAR = "signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})\n"
+HEAR = "signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})\nfor _ in range(1000): time.sleep(0.01)\n"
 
 
 @pytest.fixture
@@ -105,7 +108,7 @@ def stop_when_it_runs(job, message) -> None:
 
 def test_a_stop_reaches_what_runs_and_nothing_more_begins(launched, tmp_path):
     before = [signal.getsignal(number) for number in launch.STOPS]
-    asked = f"signal.signal(signal.SIGTERM, lambda *_: sys.exit({STOPPED}))\n{HEAR}time.sleep(60)"
+    asked = f"signal.signal(signal.SIGTERM, lambda *_: sys.exit({STOPPED}))\n{HEAR}"
     endings, _ = launched([asked, ""], listen=stop_when_it_runs)
     assert (endings.done, endings.stopped, endings.failed) == ([], ["demo/alexnet_global/seed-1"], {})
     assert not folder_of(tmp_path, 2).path.exists()
@@ -114,9 +117,7 @@ def test_a_stop_reaches_what_runs_and_nothing_more_begins(launched, tmp_path):
 
 def test_a_failure_after_a_stop_was_asked_for_is_a_failure(launched):
     fail = "def fail(*_): say(error='no room for the snapshot'); sys.exit(2)\n"
-    endings, _ = launched(
-        [f"{fail}signal.signal(signal.SIGTERM, fail)\n{HEAR}time.sleep(60)"], listen=stop_when_it_runs
-    )
+    endings, _ = launched([f"{fail}signal.signal(signal.SIGTERM, fail)\n{HEAR}"], listen=stop_when_it_runs)
     assert endings.failed == {"demo/alexnet_global/seed-1": "no room for the snapshot"}
 
 
@@ -127,7 +128,7 @@ def test_children_are_stopped_and_waited_for_where_the_driver_fails(launched, tm
         raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
-        launched([f"{last}signal.signal(signal.SIGTERM, last)\n{HEAR}time.sleep(60)"], listen=fail)
+        launched([f"{last}signal.signal(signal.SIGTERM, last)\n{HEAR}"], listen=fail)
     assert (tmp_path / "saved").exists()
 
 

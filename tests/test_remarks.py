@@ -2,21 +2,38 @@
 
 from user_error import UserError
 
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("caffe", reason="Caffe is not built here")
 
 from experiments import remarks
+from experiments.prototxts import Prototxts, resolve
 from experiments.runs import Run
-from prototxt.messages import caffe_pb2, parse, read
+from paper import LAST_LAYER
+from prototxt.messages import caffe_pb2, read
 
 RUN = Run("demo", "alexnet", "global", 1)
+LAYERS = """
+layer {{ name: "data" type: "Data" top: "data" top: "label" include {{ phase: TRAIN }}
+         data_param {{ source: "data/demo/{train}" }} }}
+layer {{ name: "data" type: "Data" top: "data" top: "label" include {{ phase: TEST }}
+         data_param {{ source: "data/demo/{test}" }} }}
+layer {{ name: "{last}" type: "InnerProduct" bottom: "data" top: "scores" }}
+"""
 
 
-def net(text: str) -> caffe_pb2.NetParameter:
-    return parse(text, caffe_pb2.NetParameter())
+@pytest.fixture
+def resolved(tmp_path, data, monkeypatch):
+    """resolved(more layers, the stores): the prototxts of a run whose net is LAYERS and these."""
+
+    def call(more: str = "", train: str = "train_global_lmdb", test: str = "test_global_lmdb") -> Prototxts:
+        net, solver = tmp_path / "net.prototxt", tmp_path / "solver.prototxt"
+        net.write_text(LAYERS.format(train=train, test=test, last=LAST_LAYER) + more)
+        solver.write_text(f'net: "{net}" max_iter: 9 test_iter: 1')
+        monkeypatch.setattr(Run, "solver", solver)
+        return resolve(RUN, data)
+
+    return call
 
 
 def test_only_what_a_person_set_is_said_not_to_be_used():
@@ -30,38 +47,35 @@ def test_only_what_a_person_set_is_said_not_to_be_used():
     ]
 
 
-def test_layers_of_the_training_net_that_cannot_be_put_back_are_named():
-    said = remarks.unrepeatable(
-        net(
-            """layer { name: "a" type: "Python" }
-               layer { name: "b" type: "Python" include { phase: TEST } }
-               layer { name: "c" type: "HDF5Data" hdf5_data_param { shuffle: true } }
-               layer { name: "d" type: "HDF5Data" }
-               layer { name: "e" type: "Dropout" }"""
-        )
+def test_layers_of_the_training_net_that_cannot_be_put_back_are_named(resolved):
+    texts = resolved(
+        """layer { name: "a" type: "Python" bottom: "data" }
+           layer { name: "b" type: "Python" bottom: "data" include { phase: TEST } }
+           layer { name: "c" type: "HDF5Data" hdf5_data_param { shuffle: true } include { phase: TRAIN } }
+           layer { name: "d" type: "HDF5Data" include { phase: TRAIN } }
+           layer { name: "e" type: "Dropout" bottom: "scores" }"""
     )
-    assert [line.split()[1] for line in said] == ["a", "c"]
-
-
-LAYERS = """layer { name: "data" type: "Data" include { phase: TRAIN } data_param { source: "/data/demo/%s" } }
-            layer { name: "data" type: "Data" include { phase: TEST } data_param { source: "/data/demo/%s" } }
-            layer { name: "fc7" type: "InnerProduct" bottom: "data" }"""
+    assert [line.split()[1] for line in texts.unrepeatable] == ["a", "c"]
+    assert len(texts.marks) == 2  # c and d read other records; a layer that has a bottom reads none
 
 
 @pytest.mark.parametrize(
     ("train", "test", "said"),
     [
         ("train_global_lmdb", "test_global_lmdb", []),
-        ("train_local_lmdb", "test_global_lmdb", ["(TRAIN) reads /data/demo/train_local_lmdb, not train_global_lmdb"]),
-        ("train_global_lmdb", "test_local_lmdb", ["(TEST) reads /data/demo/test_local_lmdb, not test_global_lmdb"]),
-        ("test_global_lmdb", "test_global_lmdb", ["(TRAIN) reads /data/demo/test_global_lmdb, not train_global_lmdb"]),
+        ("train_local_lmdb", "test_global_lmdb", ["(TRAIN) reads {}/train_local_lmdb, not train_global_lmdb"]),
+        ("train_global_lmdb", "test_local_lmdb", ["(TEST) reads {}/test_local_lmdb, not test_global_lmdb"]),
+        ("test_global_lmdb", "test_global_lmdb", ["(TRAIN) reads {}/test_global_lmdb, not train_global_lmdb"]),
     ],
 )
-def test_records_of_another_kind_are_a_mark_on_the_result(train, test, said):
-    lines = list(remarks.other_sources(RUN, Path("net"), net(LAYERS % (train, test)), Path("/data")))
-    assert lines == [f"net: layer data {text} of this variant" for text in said]
+def test_records_of_another_kind_are_a_mark_on_the_result(resolved, data, train, test, said):
+    marks = resolved(train=train, test=test).marks
+    assert marks == [
+        f"{RUN.solver.with_name('net.prototxt')}: layer data {text} of this variant"
+        for text in (line.format(data / "demo") for line in said)
+    ]
 
 
-def test_a_net_that_is_tested_on_other_photos_is_refused():
+def test_a_net_that_is_tested_on_the_training_photos_is_refused(resolved):
     with pytest.raises(UserError, match="not the test photos: data/demo/test_global_lmdb holds them"):
-        list(remarks.other_sources(RUN, Path("net"), net(LAYERS % (("train_global_lmdb",) * 2)), Path("/data")))
+        resolved(test="train_global_lmdb")
