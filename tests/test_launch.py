@@ -33,7 +33,9 @@ say(gpu=job["gpu"])
 seed = job["run"]["seed"]
 exec(Path(here, f"{{seed}}.py").read_text())
 """
-HEAR = "signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})\nfor _ in range(1000): time.sleep(0.01)\n"
+HEAR = """signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+for _ in range(1000): time.sleep(0.01)
+"""
 
 
 @pytest.fixture

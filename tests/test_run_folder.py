@@ -127,8 +127,8 @@ def test_only_folders_named_seed_and_a_number_are_runs(tmp_path):
     assert [path.name for path in strangers(tmp_path)] == ["notes.txt", "seed-", "seed-01", "seed-1-old"]
 
 
-def test_a_failure_counts_more_than_the_result_that_was_there_before_it(folder):
-    folder.write_record(folder.record() | {"failure": "no room on the disk"})
+def test_a_run_that_failed_on_its_way_further_is_failed_and_keeps_its_result(folder):
+    folder.write_record(folder.record() | {"max_iter": 500, "failure": "no room on the disk"})
     assert folder.state() == "failed"
     assert folder.result().iteration == 400
 
