@@ -6,12 +6,13 @@ from experiments.run_folder import Prediction
 from report.measures import measures
 
 
-@pytest.mark.filterwarnings("ignore:y_pred contains classes")
+@pytest.mark.filterwarnings("ignore:y_pred contains classes", "ignore:A single label was found")
 def test_a_test_set_of_one_label_has_no_auc_and_still_four_kinds_of_photos():
     measured = measures([Prediction(name, 1, p, int(p > 0.5)) for name, p in (("a", 0.9), ("b", 0.8), ("c", 0.1))])
     assert measured.auc is None
     assert measured.confusion == [[0, 0], [1, 2]]
     assert measured.majority == 1
+    assert measures([Prediction("a", 0, 0.1, 0)]).confusion == [[1, 0], [0, 0]]
 
 
 def test_a_net_that_says_good_of_all_photos_gains_nothing_over_the_majority():

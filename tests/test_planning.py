@@ -14,7 +14,7 @@ from experiments import planning
 from experiments.job import Job
 from experiments.planning import Options, dataset_digest, is_done, slots
 from experiments.run_folder import Prediction
-from experiments.runs import Run
+from experiments.runs import Run, runs
 
 RUN = Run("demo", "alexnet", "global", 1)
 RECORD = {"run": {}, "attempts": [], "dataset": {"photos": {"train": 1, "test": 1}, "rule": "r"}, "threads": 3}
@@ -120,3 +120,15 @@ def test_the_cores_are_enough_for_the_run_with_the_most_threads(options, monkeyp
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
     asked = job(options)
     assert slots([asked, replace(asked, threads=4), asked], options) == [None] * 2
+
+
+def test_a_job_is_the_same_on_the_other_side_of_the_pipe(options):
+    asked = replace(job(options), gpu=1, command="run 'my data' é")
+    assert Job.from_json(asked.to_json()) == asked
+
+
+def test_runs_are_asked_for_once_each_seed_by_seed_the_slow_networks_first():
+    asked = runs("demo", ["alexnet", "vgg16", "alexnet"], ["local", "local"], [2, 1, 2])
+    assert [(run.network, run.view, run.seed) for run in asked] == [
+        ("vgg16", "local", 2), ("alexnet", "local", 2), ("vgg16", "local", 1), ("alexnet", "local", 1)
+    ]  # fmt: skip

@@ -35,7 +35,9 @@ def begin(job: Job, snapshot: Snapshot | None = None) -> tuple[dict, list[str]]:
 def test_an_attempt_is_added_to_those_on_the_same_inputs_and_their_failure_is_over(job):
     begin(job)
     record.add(job.folder, failure="the disk was full", transfer={"new": []})
-    content, _ = begin(job, Snapshot(200, 1.0, [], {}))
+    further = replace(job, prototxts=replace(job.prototxts, max_iter=500))
+    content, _ = begin(further, Snapshot(200, 1.0, [], {}))
+    assert content["max_iter"] == 500
     assert [attempt["from_iteration"] for attempt in content["attempts"]] == [0, 200]
     assert "failure" not in content
     assert content["transfer"] == {"new": []}
