@@ -69,12 +69,12 @@ def test_json_of_other_types_is_unreadable_not_a_traceback(folder):
 
 
 def test_a_done_run_has_its_accuracy_and_its_own_length(folder):
-    photos = [Prediction("a", 1, 0.9, 1), Prediction("b", 0, 0.2, 0), Prediction("c", 1, 0.4, 0)]
+    photos = [Prediction("a", 1, 0.9, 1), Prediction("b", 0, 0.8, 1), Prediction("c", 1, 0.4, 0)]
     dataset = {"photos": {"train": 9, "test": len(photos)}, "rule": "r"}
     folder.write_record(RECORD | {"attempts": [], "dataset": dataset, "max_iter": 7000})
     folder.write_predictions(7000, photos)
     folder.finish(7000)
-    assert re.fullmatch(r"done +7,000 of 7,000 +accuracy 66\.67%", line(folder))
+    assert re.fullmatch(r"done +7,000 of 7,000 +accuracy 33\.33%", line(folder))
 
 
 def test_hours_and_minutes_are_told_apart(folder):
