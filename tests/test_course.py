@@ -49,3 +49,9 @@ def test_a_resumed_run_does_what_is_left_and_nothing_twice(tmp_path, kept):
 def test_a_run_stopped_at_its_last_iteration_is_evaluated_there(tmp_path):
     course = Course(8, evaluations=[Evaluation(8, 0.5, 0.5, 0.5, 1.0)], snapshot_at=8)
     assert planned(tmp_path, course, max_iter=8) == [Stop(8, evaluate=True, snapshot=False)]
+
+
+def test_predictions_that_a_killed_attempt_left_without_their_row_are_made_again(tmp_path, kept):
+    kept(5_000)
+    kept(10_000)
+    assert iterations(planned(tmp_path, Course(0)), "evaluate") == [5_000, 10_000]

@@ -1,5 +1,7 @@
 """What an evaluation leaves behind: a row of metrics.csv, predictions where they are kept, a word where all is one."""
 
+from user_error import UserError
+
 import math
 from types import SimpleNamespace
 
@@ -130,6 +132,7 @@ def test_a_snapshot_holds_the_losses_since_the_last_evaluation(tmp_path, monkeyp
 @pytest.mark.parametrize("is_done", [False, True])
 def test_a_start_removes_the_predictions_of_one_that_came_to_nothing_and_no_result(tmp_path, monkeypatch, is_done):
     folder = RunFolder(tmp_path)
+    folder.write_record({"run": {}, "inputs": {}})
     folder.write_predictions(5_000, [])
     if is_done:
         folder.finish(5_000)
@@ -138,3 +141,16 @@ def test_a_start_removes_the_predictions_of_one_that_came_to_nothing_and_no_resu
     solver = SimpleNamespace(net=SimpleNamespace(copy_from=lambda weights: None))
     finetuning.start(solver, job, is_edited=False, pulse=SimpleNamespace(report=lambda **message: None))
     assert folder.predictions(5_000).exists() is is_done
+
+
+def test_a_net_that_nobody_edited_starts_with_the_last_layer_new_alone(tmp_path, monkeypatch):
+    job = SimpleNamespace(folder=RunFolder(tmp_path), weights=tmp_path / "weights")
+    job.folder.write_record({"run": {}, "inputs": {}})
+    copied = Transfer(["conv2"], ["conv1", LAST_LAYER], [])
+    monkeypatch.setattr(finetuning.transfer, "examine", lambda net, weights: copied)
+    solver, sent = SimpleNamespace(net=SimpleNamespace(copy_from=lambda weights: None)), []
+    pulse = SimpleNamespace(report=lambda **message: sent.append(message))
+    with pytest.raises(UserError, match=f"conv1, {LAST_LAYER} would start from fillers"):
+        finetuning.start(solver, job, is_edited=False, pulse=pulse)
+    finetuning.start(solver, job, is_edited=True, pulse=pulse)
+    assert f"in the edited net conv1, {LAST_LAYER} start from fillers" in str(sent)

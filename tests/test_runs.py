@@ -306,3 +306,16 @@ def test_a_store_that_lost_photos_is_found_before_the_run(checkout):
     short.write_text(json.dumps(content))
     output = call(checkout, *RUN, "--data", "short", status=2)
     assert f"holds {TEST} photos, not {TEST + 1}" in output
+
+
+def test_scores_of_the_test_photos_are_those_of_caffe_test(checkout):
+    """An accuracy may agree by chance, where both say the same of all photos; a loss does not."""
+    call(checkout, *RUN)
+    folder = run_folder(checkout)
+    edit(folder / "train_val.prototxt", r"(test_global_lmdb\"\s+batch_size:) \d+", rf"\1 {TEST}")
+    weights = folder / f"snapshots/demo_alexnet_global_iter_{MAX_ITER}.caffemodel"
+    tested = caffe_program("test", "--model=train_val.prototxt", f"--weights={weights}", "--iterations=1", cwd=folder)
+    loss = float(re.findall(r"\] loss = (\S+)", tested.stderr)[-1])
+    assert float(rows(folder / "metrics.csv")[-1]["test_loss"]) == pytest.approx(loss, rel=1e-4)
+    good = [(float(p["p_good"]), p["label"] == "1") for p in rows(folder / "predictions.csv")]
+    assert np.mean([-np.log(p if is_good else 1 - p) for p, is_good in good]) == pytest.approx(loss, rel=1e-4)
