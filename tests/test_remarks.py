@@ -2,6 +2,8 @@
 
 from user_error import UserError
 
+import re
+
 import pytest
 
 pytest.importorskip("caffe", reason="Caffe is not built here")
@@ -15,9 +17,9 @@ from prototxt.messages import caffe_pb2, read
 RUN = Run("demo", "alexnet", "global", 1)
 LAYERS = """
 layer {{ name: "data" type: "Data" top: "data" top: "label" include {{ phase: TRAIN }}
-         data_param {{ source: "data/demo/{train}" }} }}
+         data_param {{ source: "data/demo/{train}" batch_size: 4 }} }}
 layer {{ name: "data" type: "Data" top: "data" top: "label" include {{ phase: TEST }}
-         data_param {{ source: "data/demo/{test}" }} }}
+         data_param {{ source: "data/demo/{test}" batch_size: 4 }} }}
 layer {{ name: "{last}" type: "InnerProduct" bottom: "data" top: "scores" }}
 """
 
@@ -41,10 +43,9 @@ def test_only_what_a_person_set_is_said_not_to_be_used():
     assert list(remarks.overridden(RUN, solver)) == []
     solver.random_seed = 7
     solver.test_iter.append(3)
-    assert list(remarks.overridden(RUN, solver)) == [
-        f"{RUN.solver}: random_seed: 7 is not used: --seeds decides",
-        f"{RUN.solver}: test_iter: 12 test_iter: 3 is not used: every test photo is scored exactly once",
-    ]
+    seed, test_iter = remarks.overridden(RUN, solver)
+    assert "alexnet_global.prototxt: random_seed: 7 is not used: --seeds decides" in seed
+    assert "alexnet_global.prototxt: test_iter: 12 test_iter: 3 is not used: every test photo is scored" in test_iter
 
 
 def test_layers_of_the_training_net_that_cannot_be_put_back_are_named(resolved):
@@ -62,18 +63,15 @@ def test_layers_of_the_training_net_that_cannot_be_put_back_are_named(resolved):
 @pytest.mark.parametrize(
     ("train", "test", "said"),
     [
-        ("train_global_lmdb", "test_global_lmdb", []),
-        ("train_local_lmdb", "test_global_lmdb", ["(TRAIN) reads {}/train_local_lmdb, not train_global_lmdb"]),
-        ("train_global_lmdb", "test_local_lmdb", ["(TEST) reads {}/test_local_lmdb, not test_global_lmdb"]),
-        ("test_global_lmdb", "test_global_lmdb", ["(TRAIN) reads {}/test_global_lmdb, not train_global_lmdb"]),
+        ("train_local_lmdb", "test_global_lmdb", r"\(TRAIN\) reads .*demo/train_local_lmdb, not .*train_global_lmdb"),
+        ("train_global_lmdb", "test_local_lmdb", r"\(TEST\) reads .*demo/test_local_lmdb, not .*test_global_lmdb"),
+        ("test_global_lmdb", "test_global_lmdb", r"\(TRAIN\) reads .*demo/test_global_lmdb, not .*train_global_lmdb"),
     ],
 )
-def test_records_of_another_kind_are_a_mark_on_the_result(resolved, data, train, test, said):
-    marks = resolved(train=train, test=test).marks
-    assert marks == [
-        f"{RUN.solver.with_name('net.prototxt')}: layer data {text} of this variant"
-        for text in (line.format(data / "demo") for line in said)
-    ]
+def test_records_of_another_kind_are_a_mark_on_the_result(resolved, train, test, said):
+    assert resolved().marks == []
+    (mark,) = resolved(train=train, test=test).marks
+    assert re.search(rf"net\.prototxt: layer data {said}", mark)
 
 
 def test_a_net_that_is_tested_on_the_training_photos_is_refused(resolved):
