@@ -1,7 +1,5 @@
 """The test pass sees every photo once, in the order of the LMDB, and agrees with Caffe's own layers."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -103,36 +101,43 @@ def test_loss_stays_finite_for_outputs_beyond_a_floats_exponent():
     assert measured.loss == pytest.approx(1e4)
 
 
-def stand_in(outputs: tuple[int, ...] = (5, 2), **layers: tuple[list[str], list[str]]) -> SimpleNamespace:
-    """A net that gives outputs of this shape for 5 labels; `layers` more, their bottoms and tops."""
-    names = {"data": ([], ["data", "label"]), LAST_LAYER: (["data"], [LAST_LAYER]), **layers}
-    blobs = {"label": SimpleNamespace(data=np.zeros(5)), LAST_LAYER: SimpleNamespace(data=np.zeros(outputs))}
-    return SimpleNamespace(
-        bottom_names={name: bottoms for name, (bottoms, _) in names.items()},
-        top_names={name: tops for name, (_, tops) in names.items()},
-        blobs=blobs,
-        forward=lambda: None,
-    )
+LAST = f"""layer {{ name: "{LAST_LAYER}" type: "InnerProduct" bottom: "data" top: "scores"
+             inner_product_param {{ num_output: 2 weight_filler {{ type: "xavier" }} }} }}"""
+SECOND = """layer {{ name: "other" type: "Data" top: "other" top: "truth"
+             data_param {{ source: "{store}" batch_size: 5 backend: LMDB }} }}"""
+CONSTANT = """layer { name: "constant" type: "DummyData" top: "constant" dummy_data_param { shape { dim: 1 } } }"""
+TURNED = f"""layer {{ name: "flat" type: "InnerProduct" bottom: "data" top: "flat"
+             inner_product_param {{ num_output: 2 weight_filler {{ type: "xavier" }} }} }}
+             layer {{ name: "{LAST_LAYER}" type: "Reshape" bottom: "flat" top: "scores"
+             reshape_param {{ shape {{ dim: 2 dim: 5 }} }} }}"""
 
 
-def test_as_many_numbers_in_another_shape_are_no_scores():
+def net_of(store, layers: str) -> caffe.Net:
+    """The net that reads photos five at a time, and these layers."""
+    first = NET[: NET.index('layer {{ name: "{last}"')]
+    path = store.with_name("net.prototxt")
+    path.write_text(first.format(store=store, batch=5, label="label") + layers)
+    return caffe.Net(str(path), caffe.TEST)
+
+
+def test_as_many_numbers_in_another_shape_are_no_scores(store):
     with pytest.raises(UserError, match="gives 2x5 for 5 labels"):
-        TestPass(stand_in((2, 5)), [0] * 5)
+        TestPass(net_of(store, TURNED), LABELS)
 
 
-def test_labels_come_from_the_one_layer_that_gives_photos_and_labels():
-    assert TestPass(stand_in(constant=([], ["constant"])), [0] * 5).labels_blob == "label"
+def test_labels_come_from_the_one_layer_that_gives_photos_and_labels(store):
+    assert TestPass(net_of(store, LAST + CONSTANT), LABELS).labels_blob == "label"
     with pytest.raises(UserError, match="2 layers that give photos and labels, not one"):
-        TestPass(stand_in(other=([], ["other", "truth"])), [0] * 5)
+        TestPass(net_of(store, LAST + SECOND.format(store=store)), LABELS)
 
 
-def test_a_pass_can_be_ended_before_any_batch():
+def test_a_pass_can_be_ended_before_any_batch(store):
     asked = []
 
     def stop():
         asked.append(1)
-        if len(asked) == 3:
+        if len(asked) == 2:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        TestPass(stand_in(), [0] * 20).run(stop)
+        TestPass(net_of(store, LAST), LABELS).run(stop)
