@@ -15,23 +15,36 @@ class Parser(argparse.ArgumentParser):
         sys.exit(FIX_FIRST)
 
 
+LARGEST = 2_000_000_000  # of a count: what Caffe's 32-bit numbers hold
+LARGEST_SEED = 2**32 - 1  # Caffe takes a seed's lower 32 bits
+
+
 def positive(text: str) -> int:
     """A whole number from 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
+    return _whole(text, 1, LARGEST)
 
 
 def count(text: str) -> int:
     """A whole number from 0."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
-    return int(text)
+    return _whole(text, 0, LARGEST)
+
+
+def seed(text: str) -> int:
+    """A seed of Caffe's random numbers."""
+    return _whole(text, 1, LARGEST_SEED)
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    digits = text if text.isascii() and text.isdecimal() and len(text) < 20 else "-1"
+    if least <= int(digits) <= most:
+        return int(digits)
+    limit = f" to {most:,}" if int(digits) > most or len(text) >= 20 else ""
+    raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number from {least}{limit}")
 
 
 def gpu_ids(text: str) -> list[int]:
     """Different numbers of GPUs: '0' or '0,1'."""
     parts = text.split(",")
-    if not all(part.isdecimal() for part in parts):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of a GPU, nor several as in 0,1")
+    if not all(part.isdecimal() and len(part) < 5 for part in parts):
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number of a GPU, nor several as in 0,1")
     return list(dict.fromkeys(map(int, parts)))

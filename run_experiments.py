@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import commands
-from arguments import Parser, gpu_ids, positive
+from arguments import Parser, gpu_ids, positive, seed
 from paper import DATASETS, NETWORKS, ROOT, VIEWS, stated, tables
 
 
@@ -49,7 +49,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     wanted = [run for dataset in datasets for run in runs(dataset)]
     found = check_up(wanted, options(arguments), arguments.photos, arguments.fetch_models)
     for finding in found:
-        print(f"{'MISSING' if finding.problem else 'ok':8}{finding.subject:14}{finding.text}")
+        print(f"{'PROBLEM' if finding.problem else 'ok':8}{finding.subject:14}{finding.text}")
     return 2 if any(finding.problem for finding in found) else 0
 
 
@@ -99,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
     def device(sub: argparse.ArgumentParser) -> None:
         where = sub.add_mutually_exclusive_group()
         where.add_argument("--gpu", type=gpu_ids, default=[0], metavar="IDS", help="e.g. 0 or 0,1 (default: 0)")
-        where.add_argument("--cpu", action="store_true", help="the runs are to be on the CPU")
+        where.add_argument("--cpu", action="store_true", help="run on the CPU")
 
     sub = command(run, "fine-tune and evaluate; what is done is skipped, what is half done is resumed")
     sub.add_argument("--dataset", choices=DATASETS, required=True)
@@ -107,8 +107,8 @@ def parser() -> argparse.ArgumentParser:
         "--network", nargs="+", choices=NETWORKS, default=NETWORKS, help=" or ".join(NETWORKS), metavar="N"
     )
     sub.add_argument("--view", nargs="+", choices=VIEWS, default=VIEWS, help=" or ".join(VIEWS), metavar="V")
-    seed = stated("finetuning.seed")
-    sub.add_argument("--seeds", nargs="+", type=positive, default=[seed], metavar="S", help=f"(default: {seed})")
+    first = stated("finetuning.seed")
+    sub.add_argument("--seeds", nargs="+", type=seed, default=[first], metavar="S", help=f"(default: {first})")
     device(sub)
     sub.add_argument("--per-gpu", type=positive, default=1, metavar="K", help="runs on each GPU")
     sub.add_argument(
@@ -132,8 +132,10 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command(doctor, "say what is missing on this machine, and how to fix it")
     sub.add_argument("--dataset", choices=DATASETS, help="look at what this one needs alone")
-    sub.add_argument("--photos", type=Path, metavar="DIR", help="where its photos are to come from")
-    sub.add_argument("--fetch-models", action="store_true", help="`models` comes next: those that are missing are fine")
+    sub.add_argument("--photos", type=Path, metavar="DIR", help="the folder of its original photos")
+    sub.add_argument(
+        "--fetch-models", action="store_true", help="do not report missing models: `models` gets them next"
+    )
     device(sub)
     folder(sub, "data", "the prepared datasets")
     folder(sub, "results", "the run folders")

@@ -84,5 +84,16 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     return "".join(PLAIN.get(character, "?") for character in lacking), error.end
 
 
+def _open_standard_streams() -> None:
+    """Open what a shell closed (`>&-`): else the next file that is opened takes its place."""
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+            setattr(sys, name, os.fdopen(descriptor, mode))
+
+
+_open_standard_streams()
 sys.excepthook = _conclude_import
 codecs.register_error("plain", _plain)

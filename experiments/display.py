@@ -69,7 +69,7 @@ class Display:
                     f" new: {', '.join(new) or 'none'}, ignored: {', '.join(ignored) or 'none'}"
                 )
             case {"iteration": iteration, "max_iter": max_iter, "loss": loss}:
-                text = "" if loss is None else f"loss {loss:.3f}"
+                text = "" if loss is None else f"training loss {loss:.3f}"
                 self.progress.update(task, completed=iteration, total=max_iter, note=self._note(name, text))
                 self._print_now_and_then(name, f"iteration {iteration:,} of {max_iter:,}, {text}".rstrip(", "))
             case {"evaluation": row}:
@@ -78,16 +78,20 @@ class Display:
                 if not self.has_bars:
                     self._print(
                         f"{name}: iteration {row['iteration']:,}, {self.accuracy[name]},"
-                        f" loss {row['test_loss']:.3f}, {row['seconds']:.0f} s"
+                        f" test loss {row['test_loss']:.3f}, {row['seconds']:.0f} s in all"
                     )
             case {"warning": warning}:
                 self._print(f"{name}: warning: {warning}")
             case {"end": "failed", "reason": reason}:
                 self._remove(name)
                 self._print(f"{name}: failed: {reason}")
-            case {"end": end}:
+            case {"end": "stopped"}:
                 self._remove(name)
-                self._print(f"{name}: {end}, {self.accuracy.get(name, 'not evaluated yet')}")
+                at = job.folder.newest_snapshot()
+                self._print(f"{name}: stopped, {f'snapshot of iteration {at:,}' if at else 'no snapshot yet'}")
+            case {"end": "done"}:
+                self._remove(name)
+                self._print(f"{name}: done, {self.accuracy.get(name, 'evaluated before')}")
 
     def _note(self, name: str, text: str) -> str:
         return "  ".join(part for part in (self.accuracy.get(name), text) if part)

@@ -21,6 +21,7 @@ from data_prep.lmdb_store import entries
 from experiments import gpus, planning, preflight, weights
 from experiments.job import Job
 from experiments.planning import Options
+from experiments.run_folder import RunFolder
 from experiments.runs import Run
 from paper import ROOT
 
@@ -57,7 +58,11 @@ def examine(
         for path in dict.fromkeys(run.solver for run in runs)
         if not path.exists()
     ]
-    if options.results.exists() and not options.results.is_dir():
+    try:
+        is_folder = not options.results.exists() or options.results.resolve().is_dir()
+    except (OSError, RuntimeError):  # a link that leads to itself
+        is_folder = False
+    if not is_folder:
         found.append(Finding("results", f"{options.results} is not a folder: give another --results", True))
     return found
 
@@ -70,7 +75,12 @@ def check_up(
     if any(finding.problem and finding.subject in ("Caffe", "prototxt") for finding in found):
         return found
     jobs, refused = _jobs(runs, options)
-    return [*found, *refused, *_trials(jobs), disk(jobs, options.results)]
+    left = [
+        (weights.pretrained(run.dataset, run.network).bytes, run.folder(options.results))
+        for run in runs
+        if not any(job.run == run and planning.is_done(job) for job in jobs)
+    ]
+    return [*found, *refused, *_trials(jobs), disk(left, options.results)]
 
 
 def _jobs(runs: Sequence[Run], options: Options) -> tuple[list[Job], list[Finding]]:
@@ -88,15 +98,15 @@ def _jobs(runs: Sequence[Run], options: Options) -> tuple[list[Job], list[Findin
 
 def _trials(jobs: Sequence[Job]) -> Iterator[Finding]:
     """What Caffe and the harness say of the jobs' prototxts."""
-    for line in dict.fromkeys(line for job in jobs for line in job.prototxts.warnings):
+    for line in dict.fromkeys(line for job in jobs for line in (*job.prototxts.programs, *job.prototxts.warnings)):
         yield Finding("prototxt", f"warning: {line}")
     fit = []
     trials = preflight.try_out(jobs)
     for name, trial in {job.run.variant: trials[job.run.name] for job in jobs}.items():
         if trial.edits:
             files = " and ".join(sorted(trial.edits))
-            text = f"{name}: {files} not as the writer gives it: by an edit, or by an older paper.toml"
-            yield Finding("prototxt", f"{text} (`{commands.make('prototxt')}` keeps edits)")
+            text = f"{name}: {files} differ from the generated ones (edited by hand, or paper.toml changed since)"
+            yield Finding("prototxt", text)
         if trial.problem:
             yield Finding("prototxt", f"{name}: {trial.problem}", True)
         else:
@@ -105,16 +115,22 @@ def _trials(jobs: Sequence[Job]) -> Iterator[Finding]:
         yield Finding("prototxt", f"Caffe builds {', '.join(fit)}")
 
 
-def disk(jobs: Sequence[Job], results: Path) -> Finding:
-    """Whether the snapshots of the runs that are left fit."""
-    need = sum(SNAPSHOTS_ON_DISK * 2 * job.weights.stat().st_size for job in jobs)
-    need -= sum(path.stat().st_size for job in jobs for path in job.folder.snapshots.glob("*_iter_*") if path.is_file())
+def disk(left: Sequence[tuple[int, RunFolder]], results: Path) -> Finding:
+    """Whether the snapshots of the runs that are left fit: the bytes of each one's model, and its folder."""
+    need = sum(SNAPSHOTS_ON_DISK * 2 * size for size, _ in left)
+    need -= sum(
+        path.stat().st_size for _, folder in left for path in folder.snapshots.glob("*_iter_*") if path.is_file()
+    )
     place = next(path for path in (results.absolute(), *results.absolute().parents) if path.is_dir())
     free = shutil.disk_usage(place).free
-    text = f"{free / 1e9:.1f} GB free in {place}, up to {max(0, need) / 1e9:.1f} GB needed for snapshots"
+    text = f"{_size(free)} free in {place}, up to {_size(max(0, need))} needed for snapshots"
     if not os.access(place, os.W_OK):
         return Finding("disk", f"{place} may not be written: give another --results", True)
     return Finding("disk", text if free > need else f"{text}: make room, or give another --results", free <= need)
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def _caffe() -> Iterator[Finding]:
@@ -139,7 +155,9 @@ def _gpus(wanted: list[int]) -> Iterator[Finding]:
         yield Finding("GPU", f"there is none of number {index}: give one of those above (--gpu)", True)
     caffe = describe(Path(sys.prefix))
     if caffe.get("variant") == "cpu":
-        yield Finding("GPU", "this Caffe is built for the CPU: type `make setup CUDA=1`, or give CPU=1 (--cpu)", True)
+        yield Finding(
+            "GPU", "this Caffe is built for the CPU: type `make setup CUDA=1`, or give --cpu (make: CPU=1)", True
+        )
     elif "cuda" in caffe:
         yield from _misfits([gpu for gpu in there if gpu.index in wanted], caffe["cuda"], caffe["architectures"])
 
@@ -149,12 +167,12 @@ def _misfits(wanted: list[gpus.Gpu], toolkit: str, architectures: str) -> Iterat
     for gpu in wanted:
         if int(gpu.driver.split(".")[0]) < variant.NVIDIA_DRIVER:
             text = f"{gpu.index}: CUDA {toolkit} needs a driver {variant.NVIDIA_DRIVER} or newer"
-            yield Finding("GPU", f"{text}: install one, or give CPU=1 (--cpu)", True)
+            yield Finding("GPU", f"{text}: install one, or give --cpu (make: CPU=1)", True)
         if variant.architecture_for(gpu.compute_cap, architectures.split()) is None:
             lacking = variant.architecture_for(gpu.compute_cap)
             fix = f'type `make setup CUDA=1 CUDA_ARCH="{architectures} {lacking}"`' if lacking else "take a newer card"
             text = f"{gpu.index}: this Caffe has code for sm {architectures}, the card has {gpu.compute_cap}"
-            yield Finding("GPU", f"{text}: {fix}, or give CPU=1 (--cpu)", True)
+            yield Finding("GPU", f"{text}: {fix}, or give --cpu (make: CPU=1)", True)
 
 
 def _memory(models: list[weights.Model]) -> Finding:
@@ -207,9 +225,11 @@ def _preparation(dataset: str, data: Path) -> str:
         words = ("ava", "--root", photos, "--partition", "large", "--name", "demo", "--allow-bad", 2, *out)
         return f"type `{commands.make('demo-data')}`, then `{commands.module('data_prep', *words)}`"
     reader, _, partition = dataset.partition("-")
-    extra = ("--extra", "DIR") if dataset == "cuhkpq-large" else ()
-    words = (reader, "--root", "DIR", "--partition", partition, *extra, *out)
-    return f"type `{commands.module('data_prep', *words)}`, DIR being your copy of {reader.upper()}"
+    extra = ("--extra", "PHOTOS") if dataset == "cuhkpq-large" else ()
+    words = (reader, "--root", reader.upper(), "--partition", partition, *extra, *out)
+    more = ", PHOTOS the additional ones" if extra else ""
+    copy = f"{reader.upper()} being the folder of your copy{more}"
+    return f"type `{commands.module('data_prep', *words)}` (with make: {reader.upper()}_ROOT={reader.upper()}), {copy}"
 
 
 def _model(model: weights.Model, fetch: bool) -> Finding:

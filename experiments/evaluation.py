@@ -89,12 +89,15 @@ def scores(labels: np.ndarray, outputs: np.ndarray) -> Scores:
 
 def _scored_blobs(net: caffe.Net) -> tuple[str, str]:
     """The names of the last layer's output and of the labels: the second top of the layer that reads the photos."""
-    sources = [tops for name, tops in net.top_names.items() if not net.bottom_names[name] and len(tops) > 1]
-    if LAST_LAYER not in net.top_names:
+    layers = range(len(net._layer_names))
+    tops = [[net._blob_names[blob] for blob in net._top_ids(i)] for i in layers]
+    sources = [tops[i] for i in layers if not len(net._bottom_ids(i)) and len(tops[i]) > 1]
+    last = [tops[i] for i in layers if net._layer_names[i] == LAST_LAYER]
+    if not last:
         raise UserError(f"the test net has no layer {LAST_LAYER}")
     if len(sources) != 1:
         raise UserError(f"the test net has {len(sources)} layers that give photos and labels, not one")
-    return net.top_names[LAST_LAYER][0], sources[0][1]
+    return last[0][0], sources[0][1]
 
 
 def _checked_batch(net: caffe.Net, outputs: str, labels: str) -> int:

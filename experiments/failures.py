@@ -4,6 +4,8 @@ import re
 import signal
 
 FATAL = re.compile(r"^F\d{4,8} .*?\] (.*)", re.MULTILINE)  # glog: F1124 10:00:00.000000 77 net.cpp:757] ...
+LAYER = re.compile(r"\] (?:Creating Layer (\S+)|Network initialization done)")
+KNOWN_TYPES = re.compile(r" \(known types: .*?\)")  # some 700 characters
 PYTHON_ERROR = re.compile(r"^\w[\w.]*(?:Error|Exception)\b.*", re.MULTILINE)
 
 # What Caffe, CUDA and the kernel say, and what a user can do. CUDA's texts are those of cudaGetErrorString.
@@ -30,7 +32,9 @@ def last_words(log: str, status: int) -> str:
     """Say why a process ended that left `log` and this exit status (negative: the signal that ended it)."""
     fatal, errors = FATAL.findall(log), PYTHON_ERROR.findall(log)
     if fatal:
-        words = f"Caffe says: {fatal[-1]}"
+        layer = (LAYER.findall(log.rpartition(fatal[-1])[0]) or [""])[-1]
+        where = f" of layer {layer}" if layer else ""
+        words = f"Caffe says{where}: {KNOWN_TYPES.sub('', fatal[-1]).strip()}"
     elif errors:
         words = errors[-1]
     elif status < 0:

@@ -10,6 +10,7 @@ from user_error import UserError
 import os
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -37,11 +38,13 @@ KEPT_SNAPSHOTS = 2
 def finetune(job: Job, pulse: Pulse) -> None:
     """Take a run from its newest snapshot, or from the pretrained weights, to its last iteration."""
     photos = manifest.test_photos(job.data / job.run.dataset)
-    snapshot = newest_snapshot(job)
+    snapshots.prune(prefix(job), KEPT_SNAPSHOTS)
+    snapshot = snapshots.newest(job.folder.snapshots)
     edits = record.begin(job, snapshot, pulse.report)
     solver = build(job)
     solver.test_nets[0].share_with(solver.net)
     course = resume(solver, job, snapshot, pulse) if snapshot else start(solver, job, "train_val" in edits, pulse)
+    record.check_unchanged(job)
     test_pass = TestPass(solver.test_nets[0], [label for _, label in photos])
     pulse.attach(solver, TrainingLoss(solver.net, mean_losses(net_param(job), solver_param(job))), course)
     try:
@@ -57,18 +60,6 @@ def finetune(job: Job, pulse: Pulse) -> None:
         raise
     record.finish(job, course.seconds())
     job.folder.finish(job.prototxts.max_iter)
-
-
-def newest_snapshot(job: Job) -> snapshots.Snapshot | None:
-    """The snapshot to resume from; UserError where it is beyond what is asked for."""
-    snapshots.prune(prefix(job), KEPT_SNAPSHOTS)
-    snapshot = snapshots.newest(job.folder.snapshots)
-    if snapshot and snapshot.iteration > job.prototxts.max_iter:
-        raise UserError(
-            f"{job.folder.path}: the run is at iteration {snapshot.iteration:,} already, beyond the"
-            f" {job.prototxts.max_iter:,} asked for: give a larger --max-iter, or move the folder away"
-        )
-    return snapshot
 
 
 def build(job: Job) -> caffe.SGDSolver:
@@ -88,7 +79,10 @@ def start(solver: caffe.SGDSolver, job: Job, is_edited: bool, pulse: Pulse) -> C
     if not is_edited:
         transfer.check(copied)
     elif copied.new != [LAST_LAYER]:
-        pulse.report(warning=f"in the edited net {', '.join(copied.new)} start from fillers")
+        text = f"in the edited net {', '.join(copied.new) or 'no layer'} start from fillers, {LAST_LAYER} alone should"
+        text = text if copied.copied else "in the edited net no layer starts from the pretrained model"
+        pulse.report(warning=text)
+        record.mark(job.folder, text)
     solver.net.copy_from(str(job.weights))
     record.add(job.folder, transfer=asdict(copied))
     pulse.report(transfer=asdict(copied))
@@ -136,7 +130,7 @@ def evaluate(
     pulse.report(evaluation=asdict(evaluation))
     if len(set(scores.predicted)) == 1:
         verdict = "good" if scores.predicted[0] else "bad"
-        pulse.report(warning=f"at iteration {iteration:,} all photos are '{verdict}'")
+        pulse.report(warning=f"at iteration {iteration:,} the net answers '{verdict}' for every photo")
 
 
 def take_snapshot(job: Job, course: Course, solver: caffe.SGDSolver, pulse: Pulse) -> None:
@@ -167,7 +161,7 @@ def prefix(job: Job) -> Path:
 
 def main() -> int:
     """Do the job on standard input; the driver listens to the pipe with the given descriptor."""
-    job = Job.from_json(sys.stdin.read())
+    job = Job.from_json(sys.stdin.buffer.read())
     pulse = Pulse(job, Messages(int(sys.argv[1])))
     pulse.listen_for_signals()
     try:
@@ -178,8 +172,9 @@ def main() -> int:
         pulse.report(error=str(error))
         return 2
     except OSError as error:  # a full disk, a folder that may not be written
-        traceback.print_exc()  # into caffe.log
         pulse.report(error=with_advice(str(error)))
+        with suppress(OSError):
+            traceback.print_exc()  # into caffe.log
         return 2
     except Stopped:
         return STOPPED

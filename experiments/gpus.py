@@ -31,7 +31,7 @@ class Gpu:
 def listed() -> list[Gpu]:
     """All GPUs that CUDA may use, numbered as CUDA does; UserError where none can be seen."""
     if shutil.which("nvidia-smi") is None:
-        raise UserError("none to be seen (nvidia-smi is missing): install NVIDIA's driver, or give CPU=1 (--cpu)")
+        raise UserError("none to be seen (nvidia-smi is missing): install NVIDIA's driver, or give --cpu (make: CPU=1)")
     processes: dict[str, list[str]] = {}
     for uuid, pid, used, name in _query("compute-apps", "gpu_uuid,pid,used_memory,process_name"):
         processes.setdefault(uuid, []).append(f"process {pid}, {name}: {used} MiB")
@@ -48,5 +48,5 @@ def _query(what: str, fields: str) -> list[list[str]]:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         said = " ".join((done.stdout + done.stderr).split())
-        raise UserError(f"nvidia-smi fails ({said}): fix the driver, or give CPU=1 (--cpu)")
+        raise UserError(f"nvidia-smi fails ({said}): fix the driver, or give --cpu (make: CPU=1)")
     return [line.split(", ", fields.count(",")) for line in done.stdout.splitlines()]

@@ -15,6 +15,7 @@ INPUTS = {  # what decides a result; run.json has a SHA-256 of each
     "net": "the net",
     "rules": "the solver",
     "files": "a file that the net names",
+    "stores": "an LMDB",
     "weights": "the pretrained model",
     "dataset": "the dataset",
 }
@@ -35,10 +36,10 @@ class Job:
     gpu: int | None = None  # None: on the CPU
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), default=str, ensure_ascii=False)
+        return json.dumps(asdict(self), default=str)  # ASCII: a path may hold bytes that are no text
 
     @staticmethod
-    def from_json(text: str) -> "Job":
+    def from_json(text: str | bytes) -> "Job":
         fields: dict[str, Any] = json.loads(text)
         return Job(
             run=Run(**fields.pop("run")),

@@ -60,7 +60,9 @@ def environment(gpu: int | None, threads: int | None) -> dict[str, str]:
     own = {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "GLOG_log_year_in_prefix": "0",  # as in all logs of Caffe until glog 0.5
-        "GLOG_minloglevel": "0",  # caffe.log is whole, whatever the user's shell says
+        "GLOG_minloglevel": "0",  # caffe.log is whole, whatever the user's shell says, and plain
+        "GLOG_log_prefix": "1",
+        "GLOG_colorlogtostderr": "0",
         **gpus.NUMBERING,
     }
     if gpu is None:
@@ -84,10 +86,16 @@ def launch(jobs: list[Job], slots: list[int | None], endings: Endings, listen: L
         try:
             while waiting or children:
                 while waiting and free:
-                    child = _start(replace(waiting.pop(0), gpu=free.pop(0)))
+                    job = replace(waiting.pop(0), gpu=free.pop(0))
+                    try:
+                        child = _start(job)
+                    except OSError as error:  # its folder cannot be made or written
+                        free.append(job.gpu)
+                        _fail(job, f"{error.filename}: {error.strerror}", endings, listen)
+                        continue
                     children[child.pipe] = child
                     selector.register(child.pipe, selectors.EVENT_READ)
-                for key, _ in selector.select():
+                for key, _ in selector.select() if children else ():
                     if key.fd == wakeup:
                         for number in os.read(wakeup, 64):
                             signals += 1
@@ -126,8 +134,8 @@ def noted_failure(run: Run, folder: RunFolder, inputs: dict[str, str], reason: s
 
 def _start(job: Job) -> Child:
     job.folder.path.mkdir(parents=True, exist_ok=True)
-    reading, writing = os.pipe()
     with job.folder.log.open("ab") as log, tempfile.TemporaryFile() as text:
+        reading, writing = os.pipe()
         log_start = log.tell()
         text.write(job.to_json().encode())
         text.seek(0)
@@ -161,9 +169,12 @@ def _finish(child: Child, endings: Endings, listen: Listener, stop_asked: bool) 
         endings.stopped.append(name)
         listen(job, {"end": "stopped"})
     else:
-        reason = child.error or _reason(child, status)
-        endings.failed[name] = noted_failure(job.run, job.folder, job.inputs, reason)
-        listen(job, {"end": "failed", "reason": endings.failed[name]})
+        _fail(job, child.error or _reason(child, status), endings, listen)
+
+
+def _fail(job: Job, reason: str, endings: Endings, listen: Listener) -> None:
+    endings.failed[job.run.name] = noted_failure(job.run, job.folder, job.inputs, reason)
+    listen(job, {"end": "failed", "reason": endings.failed[job.run.name]})
 
 
 def _reason(child: Child, status: int) -> str:

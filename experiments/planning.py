@@ -15,6 +15,7 @@ from experiments.job import INPUTS, Job
 from experiments.kept_files import Unreadable
 from experiments.run_folder import RunFolder
 from experiments.runs import Run
+from files import sha256
 from paper import stated
 
 THREADS = "OPENBLAS_NUM_THREADS"
@@ -45,6 +46,12 @@ def job(run: Run, options: Options, threads: int | None) -> Job:
         "weights": model.sha256,
         "dataset": dataset_digest(options.data / run.dataset),
     }
+    reached = folder.newest_snapshot()
+    if reached > texts.max_iter and folder.result(texts.max_iter) is None:
+        raise UserError(
+            f"{folder.path}: the run is at iteration {reached:,} already, beyond the {texts.max_iter:,} asked for:"
+            " give a larger --max-iter, or move the folder away"
+        )
     record = folder.record() if folder.holds_work() else None
     if record:
         _check_same(folder, record["inputs"], inputs, texts.max_iter)
@@ -103,10 +110,12 @@ def slots(jobs: Sequence[Job], options: Options) -> list[int | None]:
 
 
 def dataset_digest(folder: Path) -> str:
-    """SHA-256 of what decides a dataset's records, by its summary: not where its photos or its stores lie."""
+    """SHA-256 of what decides a dataset, by its summary and manifest: not where its photos or its stores lie."""
     content = summary.read(folder) or {}
     versions = {name: number for name, number in content.get("versions", {}).items() if name != "python"}
     facts = [content.get(name) for name in ("lists_sha256", "parameters", "splits", "views")]
+    manifest = folder / "manifest.csv"
+    facts.append(sha256(manifest) if manifest.is_file() else None)
     return hashlib.sha256(json.dumps([*facts, versions], sort_keys=True).encode()).hexdigest()
 
 

@@ -30,6 +30,8 @@ from prototxt import messages
 from prototxt.messages import caffe_pb2
 
 SLOW_FILLERS = ("gaussian", "msra", "uniform", "xavier")  # they would take longer than all the rest
+REPORT = b"preflight: "  # begins a line of standard output
+SECONDS = 600  # that a preflight may take; full-size VGG-16 on two cores takes a tenth
 SCRATCH = "finetuned-aesthetics-preflight"
 SNAPSHOT_BYTES_PER_WEIGHT_BYTE = 2.2  # weights and momentum
 
@@ -53,43 +55,51 @@ def try_out(jobs: Iterable[Job]) -> dict[str, Trial]:
 
 
 def _try(job: Job) -> Trial:
-    done = subprocess.run(
-        [sys.executable, "-m", "experiments.preflight"],
-        cwd=ROOT,
-        env=os.environ | environment(None, threads=1) | {"GLOG_minloglevel": "2"},
-        input=job.to_json(),
-        capture_output=True,
-        text=True,
-        errors="replace",
-    )
+    with _scratch() as folder:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "experiments.preflight"],
+                cwd=ROOT,
+                env=os.environ | environment(None, threads=1) | {"TMPDIR": folder},
+                input=job.to_json().encode(),
+                capture_output=True,
+                timeout=SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return Trial(f"Caffe gave no answer in {SECONDS // 60} minutes: something in the net waits for ever")
+    said = [line for line in done.stdout.splitlines() if line.startswith(REPORT)]  # a Python layer may print, too
+    trial = Trial(**json.loads(said[-1].removeprefix(REPORT))) if said else Trial()
     if done.returncode:
-        return Trial(problem=last_words(done.stderr, done.returncode))
-    return Trial(**json.loads(done.stdout.splitlines()[-1]))  # a Python layer may print, too
-
-
-def main() -> None:
-    """Try the job on standard input."""
-    from experiments.edits import differences
-
-    job = Job.from_json(sys.stdin.read())
-    edits = differences(job.run, job.prototxts)
-    try:
-        with _scratch() as folder:
-            _check(replace(job, folder=RunFolder(Path(folder)), gpu=None), "train_val" in edits)
-        trial = Trial(edits=edits)
-    except UserError as error:
-        trial = Trial(str(error), edits)
-    print("\n" + json.dumps(asdict(trial)), flush=True)
-    os._exit(0)  # Caffe's threads are still reading
+        return replace(trial, problem=last_words(done.stderr.decode(errors="replace"), done.returncode))
+    return trial
 
 
 def _scratch() -> tempfile.TemporaryDirectory:
-    """A folder for the snapshot; those of processes of ours that were killed are removed first."""
+    """A folder for all that a preflight writes; those of processes that were killed are removed first."""
     for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}-{platform.node()}-*"):
         number = left.name.split("-")[-2]
         if number.isdecimal() and not psutil.pid_exists(int(number)):
             shutil.rmtree(left, ignore_errors=True)
     return tempfile.TemporaryDirectory(prefix=f"{SCRATCH}-{platform.node()}-{os.getpid()}-")
+
+
+def main() -> None:
+    """Try the job on standard input, in the folder that TMPDIR names."""
+    from experiments.edits import differences
+
+    job = Job.from_json(sys.stdin.buffer.read())
+    edits = differences(job.run, job.prototxts)
+    _report(Trial(edits=edits))  # Caffe may abort this process
+    try:
+        _check(replace(job, folder=RunFolder(Path(os.environ["TMPDIR"])), gpu=None), "train_val" in edits)
+    except UserError as error:
+        _report(Trial(str(error), edits))
+    os._exit(0)  # Caffe's threads are still reading
+
+
+def _report(trial: Trial) -> None:
+    sys.stdout.buffer.write(b"\n" + REPORT + json.dumps(asdict(trial)).encode() + b"\n")
+    sys.stdout.flush()
 
 
 def _check(job: Job, is_edited: bool) -> None:

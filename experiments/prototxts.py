@@ -8,14 +8,17 @@ takes snapshots itself, so it sets the fields of DRIVEN; what a person wrote the
 from user_error import UserError
 
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_prep.lmdb_store import fingerprint
 from experiments import remarks
-from experiments.remarks import DRIVEN
+from experiments.failures import last_words
+from experiments.remarks import DRIVEN, shown
 from experiments.runs import Run
 from files import write_atomically
 from paper import LAST_LAYER, ROOT
@@ -62,7 +65,8 @@ class Prototxts:
     snapshot_every: int  # iterations; 0: only at the end
     inputs: dict[str, str]  # SHA-256 of what decides the result
     overridden: list[str]  # a line for each field that a person set and the driver sets otherwise
-    warnings: list[str]  # a line for each thing to know before it runs
+    programs: list[str]  # a line for layers that run code or write files
+    warnings: list[str]  # a line for each other thing to know before it runs
     marks: list[str]  # a line for each thing that a reader of the result has to know
     unrepeatable: list[str]  # a line for each layer whose place in its data a resume cannot restore
 
@@ -84,7 +88,7 @@ def resolve(run: Run, data: Path, max_iter: int | None = None, evaluate_every: i
     data = data.resolve()
     written = messages.read(run.solver, caffe_pb2.SolverParameter())
     net_file = net_path(run.solver, written)
-    written_net = read_net(net_file)
+    written_net, is_upgraded = read_net(net_file)
     net = resolved_net(net_file, written_net, data)
     solver = driven(run, written, max_iter)
     _check_numbers(run.solver, solver, written)
@@ -93,7 +97,7 @@ def resolve(run: Run, data: Path, max_iter: int | None = None, evaluate_every: i
     return Prototxts(
         net_file=str(net_file),
         solver_file=str(run.solver),
-        written_net=messages.text(written_net),
+        written_net=nameless_text(written_net),
         written_solver=messages.text(written),
         net=messages.text(net),
         solver=messages.text(solver),
@@ -102,7 +106,12 @@ def resolve(run: Run, data: Path, max_iter: int | None = None, evaluate_every: i
         snapshot_every=written.snapshot,
         inputs=_inputs(written_net, net, solver),
         overridden=list(remarks.overridden(run, written)),
-        warnings=[*remarks.programs(net_file, net), *marks, *(f"{net_file}: {text}" for text in unrepeatable)],
+        programs=list(remarks.programs(net_file, net)),
+        warnings=[
+            *([f"{shown(net_file)}: upgraded by Caffe from the format before 2015"] if is_upgraded else ()),
+            *marks,
+            *(f"{shown(net_file)}: {text}" for text in unrepeatable),
+        ],
         marks=marks,
         unrepeatable=unrepeatable,
     )
@@ -127,10 +136,11 @@ def net_path(solver_file: Path, solver: caffe_pb2.SolverParameter) -> Path:
     return path
 
 
-def read_net(path: Path) -> caffe_pb2.NetParameter:
-    """The net of `path`; one in the format of before 2015 (`layers`) as Caffe's own tool upgrades it."""
+def read_net(path: Path) -> tuple[caffe_pb2.NetParameter, bool]:
+    """The net of `path`; one in the format before 2015 (`layers`) upgraded by Caffe's own tool; and whether it was."""
     net = messages.read(path, caffe_pb2.NetParameter())
-    return messages.parse(_upgraded(path), caffe_pb2.NetParameter()) if net.layers else net
+    is_old = bool(net.layers)
+    return (messages.parse(_upgraded(path), caffe_pb2.NetParameter()) if is_old else net), is_old
 
 
 def resolved_net(path: Path, written: caffe_pb2.NetParameter, data: Path) -> caffe_pb2.NetParameter:
@@ -140,8 +150,13 @@ def resolved_net(path: Path, written: caffe_pb2.NetParameter, data: Path) -> caf
     if not any(layer.name == LAST_LAYER for layer in net.layer):
         raise UserError(f"{path}: no layer is named {LAST_LAYER}; the last layer has to keep that name")
     for layer in net.layer:
+        for number in ("batch_size", "prefetch") if layer.type == "Data" else ():
+            if not getattr(layer.data_param, number):
+                raise UserError(f"{shown(path)}: layer {layer.name}: {number} is 0")
         for part, field in FILE_FIELDS:
             name = getattr(getattr(layer, part), field)
+            if not name and layer.type == "Data" and (part, field) == ("data_param", "source"):
+                raise UserError(f"{shown(path)}: layer {layer.name} names no source")
             if name:
                 place = _absolute(name, data)
                 if part not in WRITTEN and not place.exists():
@@ -171,6 +186,14 @@ def driven(run: Run, written: caffe_pb2.SolverParameter, max_iter: int | None) -
     return solver
 
 
+def nameless_text(net: caffe_pb2.NetParameter) -> str:
+    """The text of a net without its name, which decides nothing."""
+    nameless = caffe_pb2.NetParameter()
+    nameless.CopyFrom(net)
+    nameless.ClearField("name")
+    return messages.text(nameless)
+
+
 def snapshot_prefix(run: Run) -> str:
     """What the names of a run's snapshots begin with, relative to its folder."""
     return f"snapshots/{run.variant.replace('/', '_')}"
@@ -197,10 +220,11 @@ def _upgraded(path: Path) -> str:
     with tempfile.TemporaryDirectory() as folder:
         new = Path(folder, "net.prototxt")
         command = [Path(sys.prefix, "bin", "upgrade_net_proto_text"), path, new]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        own = os.environ | {"TMPDIR": folder}  # glog leaves its files there
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=own)
         if done.returncode:
-            said = done.stderr.strip().splitlines()
-            raise UserError(f"{path}: Caffe cannot upgrade this old format: {said[-1] if said else done.returncode}")
+            said = last_words(done.stderr, done.returncode)
+            raise UserError(f"{shown(path)}: Caffe cannot upgrade this old format: {said}")
         return new.read_text(encoding="utf-8")
 
 
@@ -213,7 +237,13 @@ def _inputs(
     for field in WITHOUT_EFFECT:
         if not (field == "max_iter" and solver.lr_policy == "poly"):  # the only policy that reads it
             rules.ClearField(field)
-    found = {"net": _digest(messages.text(written_net)), "rules": _digest(messages.text(rules))}
+    sources = [Path(layer.data_param.source) for layer in net.layer if layer.type == "Data"]
+    stores = [fingerprint(source) for source in sources if (source / "data.mdb").exists()]  # LevelDB has none
+    found = {
+        "stores": _digest(*stores),
+        "net": _digest(nameless_text(written_net)),
+        "rules": _digest(messages.text(rules)),
+    }
     read = [(part, field) for part, field in FILE_FIELDS if part not in (*WRITTEN, "data_param")]  # stores: see dataset
     names = {getattr(getattr(layer, part), field) for layer in net.layer for part, field in read}
     contents = [Path(name).read_bytes() for name in sorted(names) if name and Path(name).is_file()]

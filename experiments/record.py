@@ -19,11 +19,7 @@ from files import sha256, write_atomically
 
 
 def begin(job: Job, snapshot: Snapshot | None, report: Callable[..., None]) -> dict[str, str]:
-    """Note one more attempt at a run, and say what a person edited; the diffs (edits.differences).
-
-    UserError where an input changed since `run` was called.
-    """
-    _check_unchanged(job)
+    """Note one more attempt at a run, and say what a person edited; the diffs (edits.differences)."""
     run, texts = job.run, job.prototxts
     diffs = differences(run, texts)
     earlier = job.folder.record() or {}
@@ -63,8 +59,16 @@ def begin(job: Job, snapshot: Snapshot | None, report: Callable[..., None]) -> d
 
 
 def add(folder: RunFolder, **facts: Any) -> None:
-    """Add to the record."""
-    folder.write_record((folder.record() or {}) | facts)
+    """Add to the record; UserError where somebody removed it."""
+    record = folder.record()
+    if record is None:
+        raise UserError(f"{folder.path / 'run.json'} was removed while the run was at work")
+    folder.write_record(record | facts)
+
+
+def mark(folder: RunFolder, text: str) -> None:
+    """Add a line that a reader of the result has to know."""
+    add(folder, marks=sorted({*(folder.record() or {}).get("marks", ()), text}))
 
 
 def finish(job: Job, seconds: float) -> None:
@@ -72,8 +76,11 @@ def finish(job: Job, seconds: float) -> None:
     add(job.folder, finished=_now(), seconds=seconds)
 
 
-def _check_unchanged(job: Job) -> None:
-    """Raise UserError where a file that decides the result is not what it was when `run` was called."""
+def check_unchanged(job: Job) -> None:
+    """Raise UserError where a file that decides the result is not what it was when `run` was called.
+
+    To be called once all of them are read: what changes later does not matter.
+    """
     texts = resolve(job.run, job.data, job.prototxts.max_iter)
     now = texts.inputs | {
         "weights": sha256(job.weights),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from experiments.runs import Run
-from paper import DATASETS, VIEWS
+from paper import DATASETS, ROOT, VIEWS
 from prototxt import messages
 from prototxt.messages import caffe_pb2, layers_in
 from prototxt.solver import solver as generated_solver
@@ -24,6 +24,11 @@ DRIVEN = {
 }
 
 
+def shown(path: Path) -> Path:
+    """A path as it is said: relative to the repository's root where it lies there."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
 def overridden(run: Run, written: caffe_pb2.SolverParameter) -> Iterator[str]:
     """A line for each field of DRIVEN that a person set."""
     generated = caffe_pb2.SolverParameter()
@@ -32,9 +37,9 @@ def overridden(run: Run, written: caffe_pb2.SolverParameter) -> Iterator[str]:
     for field, instead in DRIVEN.items():
         theirs = _line(written, field)
         if theirs and theirs != _line(generated, field):
-            yield f"{run.solver}: {theirs} is not used: {instead}"
+            yield f"{shown(run.solver)}: {theirs} is not used: {instead}"
     if not written.test_iter:
-        yield f"{run.solver}: no test_iter: the test net is built all the same, and dropout draws otherwise for it"
+        yield f"{shown(run.solver)}: no test_iter: the test net is built all the same, which moves dropout's draws"
 
 
 def _line(solver: caffe_pb2.SolverParameter, field: str) -> str:
@@ -53,10 +58,10 @@ def programs(path: Path, net: caffe_pb2.NetParameter) -> Iterator[str]:
     """A line for the layers that run code of their own, and one for those that write files."""
     python = [f"{layer.name} ({layer.python_param.module})" for layer in net.layer if layer.type == "Python"]
     if python:
-        yield f"{path}: Python layers run code: {', '.join(python)}"
+        yield f"{shown(path)}: Python layers run code: {', '.join(python)}"
     written = [(layer.name, layer.hdf5_output_param.file_name) for layer in net.layer if layer.type == "HDF5Output"]
     if written:
-        yield f"{path}: HDF5Output layers write files: {', '.join(f'{name} ({file})' for name, file in written)}"
+        yield f"{shown(path)}: HDF5Output layers write files: {', '.join(f'{name} ({file})' for name, file in written)}"
 
 
 def unrepeatable(net: caffe_pb2.NetParameter, solver: caffe_pb2.SolverParameter) -> list[str]:
@@ -78,12 +83,12 @@ def other_sources(
             source = Path(layer.data_param.source).resolve()
             if layer.bottom or (layer.type == "Data" and source == own.resolve()):
                 continue
-            where = f"{path}: layer {layer.name} ({split.upper()})"
+            where = f"{shown(path)}: layer {layer.name} ({split.upper()})"
             if layer.type != "Data":
-                yield f"{where} is of type {layer.type}, it does not read {own.name} of this variant"
+                yield f"{where} is of type {layer.type}, it does not read this variant's {own.name}"
                 continue
             if phase == caffe_pb2.TEST and source not in [own.with_name(f"test_{v}_lmdb").resolve() for v in VIEWS]:
                 raise UserError(
-                    f"{where} reads {source}, not the test photos: data/{run.dataset}/{own.name} holds them"
+                    f"{where} reads {shown(source)}, not the test photos: data/{run.dataset}/{own.name} holds them"
                 )
-            yield f"{where} reads {source}, not {own.name} of this variant"
+            yield f"{where} reads {shown(source)}, not this variant's {own.name}"

@@ -146,6 +146,8 @@ class RunFolder:
         else:
             path = self.predictions(iteration)
             digest = done["sha256"].get(path.name)
+            if digest is None and iteration == done["iteration"]:
+                raise Unreadable(f"{self.done}: names no predictions of iteration {iteration:,}")
             if digest is None:
                 return None
         return Result(iteration, _checked_predictions(path, digest, record), record)
@@ -172,10 +174,10 @@ class RunFolder:
         """What the disk tells of the run: 'done', 'running', 'failed', 'stopped' or 'missing'."""
         if self.is_locked():
             return "running"
-        record = self.record()
-        if record and record.get("failure"):
+        record, done_at = self.record(), self.done_at()
+        if record and record.get("failure") and (done_at is None or done_at != record.get("max_iter")):
             return "failed"
-        if self.done_at() is not None:
+        if done_at is not None:
             return "done"
         return "missing" if record is None else "stopped"
 

@@ -2,7 +2,7 @@
 
 from user_error import STOPPED, UserError
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 
@@ -25,11 +25,13 @@ def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
         _say(console, f"{name}: done already")
     if not jobs and not done:
         raise UserError("\nerror: ".join(unfit.values()))
-    _require([doctor.disk(jobs, options.results)] if jobs else [])
-    for line in dict.fromkeys(line for job in jobs for line in job.prototxts.warnings):
-        _say(console, f"warning: {line}")
+    if jobs:
+        left = [(job.weights.stat().st_size, job.folder) for job in jobs]
+        _require([doctor.disk(left, options.results)])
+    _warn(console, (line for job in jobs for line in job.prototxts.programs))
     trials = preflight.try_out(jobs)
     _show_edits(console, jobs, trials)
+    _warn(console, (line for job in jobs for line in job.prototxts.warnings))
     unfit |= {name: trial.problem for name, trial in trials.items() if trial.problem}
     if dry_run:
         return _say_what_is_left(console, jobs, unfit)
@@ -68,6 +70,12 @@ def _require(findings: Sequence[doctor.Finding]) -> None:
         raise UserError("\nerror: ".join(problems))
 
 
+def _warn(console: Console, lines: Iterable[str]) -> None:
+    """Print warnings, each once."""
+    for line in dict.fromkeys(lines):
+        _say(console, f"warning: {line}")
+
+
 def _show_edits(console: Console, jobs: Sequence[Job], trials: dict[str, preflight.Trial]) -> None:
     """Print what a person edited, once for each file."""
     shown = set()
@@ -84,7 +92,7 @@ def _show_edits(console: Console, jobs: Sequence[Job], trials: dict[str, preflig
 
 def _say_what_is_left(console: Console, jobs: Sequence[Job], problems: dict[str, str]) -> int:
     for name, reason in problems.items():
-        _say(console, f"{name}: {reason}")
+        _say(console, f"{name}: cannot run: {reason}")
     for job in jobs:
         if job.run.name not in problems:
             _say(console, f"{job.run.name}: to do ({job.folder.state()})")
@@ -93,11 +101,11 @@ def _say_what_is_left(console: Console, jobs: Sequence[Job], problems: dict[str,
 
 def _conclude(console: Console, asked: int, endings: Endings) -> int:
     if endings.failed:
-        then = "fix what is said above, then the same command does what is left"
-        _say(console, f"{len(endings.done)} of {asked} runs done, {len(endings.failed)} failed: {then}")
+        then = "Fix what is said above and type the same command: it does what is left"
+        _say(console, f"{len(endings.done)} of {asked} runs done, {len(endings.failed)} failed. {then}")
         return 1
     if len(endings.done) < asked:
-        _say(console, f"{len(endings.done)} of {asked} runs done: the same command resumes from here")
+        _say(console, f"{len(endings.done)} of {asked} runs done. Type the same command to resume")
         return STOPPED
     return 0
 

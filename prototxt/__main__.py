@@ -31,12 +31,16 @@ def main() -> None:
     parser.add_argument("--force", action="store_true", help="overwrite edited files too")
     parser.add_argument("--out", type=Path, default=ROOT, help="write below this folder instead")
     arguments = parser.parse_args()
+    changed = 0
     for path, name, text in generated_files():
         outcome = write_generated(arguments.out / path, name, text, arguments.force)
         if outcome == "kept":
             print(f"kept as edited: {path} (`{commands.make('prototxt', 'FORCE=1')}` overwrites edits)")
         elif outcome == "written":
             print(f"written: {path}")
+        changed += outcome != "unchanged"
+    if not changed:
+        print("all prototxts and solvers are as the writer gives them")
 
 
 if __name__ == "__main__":

@@ -8,15 +8,19 @@ def heading(dataset: str, network: str, view: str) -> str:
     """Comment lines, each ended."""
     (table,) = (table for table in tables().values() if table.dataset == dataset)
     (row,) = (row for row in table.rows if (row.network, row.view) == (network, view))
-    where = f"Table {table.name} ({table.source})" if table.source else "the demo's table"
-    number = f"{row.accuracy:.2f} %" if row.accuracy is not None else "no number in the paper"
-    at = f" at iteration {stated('finetuning.max_iter'):,}" if row.accuracy is not None else ""
+    where = f"Table {table.name} ({table.source}): {table.title}" if table.source else table.title
+    number = (
+        f": {row.accuracy:.2f} % at iteration {stated('finetuning.max_iter'):,}" if row.accuracy is not None else ""
+    )
     weights = pretrained(dataset, network).path.relative_to(ROOT)
-    device = " --cpu" if dataset == "demo" else ""
+    is_demo = dataset == "demo"
+    device, threads = (" --cpu", f"OPENBLAS_NUM_THREADS={stated('demo.threads')} ") if is_demo else ("", "")
+    caffe = f"{threads}.venv/bin/caffe train --solver=solvers/{dataset}/{network}_{view}.prototxt --weights={weights}"
     lines = [
-        f"{table.title}, {where}, row {row.label}: {number}{at}",
+        where,
+        f"{row.label}{number}",
         f"  .venv/bin/python run_experiments.py run --dataset {dataset} --network {network} --view {view}{device}",
         "The same with stock Caffe, from the repository's root (add --gpu=0 for a GPU):",
-        f"  .venv/bin/caffe train --solver=solvers/{dataset}/{network}_{view}.prototxt --weights={weights}",
+        f"  {caffe}",
     ]
     return "".join(f"# {line}\n" for line in lines)

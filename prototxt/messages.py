@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
+LONGEST = 300  # characters of a parser's complaint, which may repeat a whole line
 TOKEN = re.compile(rb"""#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""")  # comments and strings
 
 
@@ -28,7 +29,9 @@ def _caffe_pb2() -> ModuleType:
         package = importlib.util.find_spec("caffe")
         if package is None:
             raise ModuleNotFoundError("No module named 'caffe'", name="caffe")
-        file = Path(package.submodule_search_locations[0], "proto", "caffe_pb2.py")
+        file = Path(next(iter(package.submodule_search_locations or [package.origin])), "proto", "caffe_pb2.py")
+        if not file.is_file():
+            raise UserError(f"the module {package.origin or file.parents[1]} hides Caffe: take it off PYTHONPATH")
         spec = importlib.util.spec_from_file_location(name, file)
         sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])
@@ -41,13 +44,15 @@ caffe_pb2 = _caffe_pb2()
 def read(path: Path, message: AnyMessage) -> AnyMessage:
     """Fill `message` from a file in the text format; UserError with file and line where Caffe could not read it."""
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():  # reading a pipe may wait for ever
+            raise UserError(f"{path}: is not a file")
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     try:
         return text_format.Parse(_decoded(content, path), message)
     except text_format.ParseError as error:
-        raise UserError(f"{path}:{error}") from None
+        raise UserError(f"{path}:{str(error)[:LONGEST]}") from None
 
 
 def parse(content: str, message: AnyMessage) -> AnyMessage:

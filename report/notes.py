@@ -17,8 +17,8 @@ def notes(table: Table, lines: list[Line], results: Path) -> list[str]:
     seeds = [(f"{row.label}, seed {each.seed}", each) for row, f in there for group in f.groups for each in group]
     records = [each.record for _, each in seeds]
     texts = [
-        f"{DASH}: there is no such number. Majority: always saying the more frequent label."
-        " Interval: Wilson's, of ours, from the n test photos."
+        f"{DASH}: not measured, or not in the paper. Majority: accuracy of always answering the more frequent label."
+        " Interval: Wilson's score interval of ours over the n test photos."
     ]
     if table.source is None:
         text = "Drawn photos, drawn votes and narrow networks: these numbers say nothing of AVA or CUHKPQ."
@@ -29,7 +29,9 @@ def notes(table: Table, lines: list[Line], results: Path) -> list[str]:
     for name, each in seeds:
         texts += _of_a_run(name, each.record)
     if any(len(f.groups) > 1 for _, f in there):
-        texts.append("Runs of other nets, solvers, photos or lengths are not averaged: each kind has its own row.")
+        texts.append(
+            "Runs with different nets, solvers, photos or lengths are not averaged; each kind has its own row."
+        )
     if len({record["inputs"].get("dataset") for record in records}) > 1:
         texts.append("The runs are not all on the same preparation of the dataset; run.json has its lists' sha256.")
     texts += [f"Photos: {rule}." for rule in dict.fromkeys(record["dataset"]["rule"] for record in records)]
@@ -43,7 +45,7 @@ def _of_a_run(name: str, record: Record) -> Iterator[str]:
     edited = [file for file, is_edited in record.get("edited", {}).items() if is_edited]
     if edited:
         files = " and ".join(f"{file}.prototxt".replace("solver.prototxt", "the solver") for file in edited)
-        yield f"{name}: {files} edited by hand; edits.diff in the run folder says how."
+        yield f"{name}: {files} edited by hand (see edits.diff in the run folder)."
     yield from (f"{name}: {mark}." for mark in record.get("marks", ()))
     places = {
         str((attempt.get("gpu"), attempt.get("caffe"), attempt.get("machine", {}).get("cpu")))

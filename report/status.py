@@ -19,7 +19,7 @@ def status(results: Path) -> str:
     for table in tables().values():
         for run in runs(table.dataset, seeds=[stated("finetuning.seed")]):
             rows += [[table.name, *row] for row in _variant(table, run, results)]
-    return tabulate(rows, ["table", "run", "state", "iteration", ""], "simple")
+    return tabulate(rows, ["table", "run", "state", "iteration", "note"], "simple")
 
 
 def _variant(table: Table, run: Run, results: Path) -> Iterator[list[str]]:
@@ -60,7 +60,7 @@ def _readable_state(table: Table, folder: RunFolder) -> list[str]:
     iteration = max(progress.iteration if progress else 0, folder.newest_snapshot())
     notes = {
         "failed": record.get("failure", ""),
-        "stopped": "the command `run` resumes it from its last snapshot",
+        "stopped": f"type the same `run` command to resume from iteration {folder.newest_snapshot():,}",
         "running": _time_left(folder, total),
     }
     return [state, f"{iteration:,} of {total:,}", notes[state]]

@@ -98,7 +98,7 @@ def _status(table: Table, group: list[SeedResult]) -> str:
         marks.append("see notes")
     wanted, iteration = wanted_iteration(table), group[0].result.iteration
     if iteration != wanted:
-        marks.append(f"at iteration {iteration:,}, not {wanted:,}")
+        marks.append(f"{iteration:,} of {wanted:,} iterations" if iteration < wanted else f"at iteration {iteration:,}")
     return ", ".join(marks) or "done"
 
 

@@ -80,7 +80,8 @@ def test_ctrl_c_in_the_first_moments_is_one_line(module):
         time.sleep(chance.uniform(0.06, 0.3))
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
-        assert (process.returncode, errors) in ((130, b"stopped\n"), (0, b"")), errors.decode()
+        before_python_listens = (-signal.SIGINT, b"")  # 130 to a shell
+        assert (process.returncode, errors) in ((130, b"stopped\n"), (0, b""), before_python_listens), errors.decode()
 
 
 def test_a_colleagues_results_can_be_read_by_who_may_not_write_them(checkout):
@@ -98,7 +99,9 @@ def test_a_colleagues_results_can_be_read_by_who_may_not_write_them(checkout):
             line = [*NOBODY, sys.executable, "run_experiments.py", *command, "--results", results]
             done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
-            assert re.search("alexnet_global/seed-1 +done +2 of 2|Global view, AlexNet .* at iteration 2", done.stdout)
+            assert re.search(
+                "alexnet_global/seed-1 +done +2 of 2|Global view, AlexNet .* 2 of 400 iterations", done.stdout
+            )
         assert sorted(path.stat().st_mtime_ns for path in results.rglob("*")) == before
 
 

@@ -53,7 +53,7 @@ def test_a_finished_result_stays_while_the_run_is_continued(checkout):
     call(checkout, *to(4))
     process = start(checkout, *to(2000))
     wait_for_iteration(checkout, 8, process)
-    assert re.search(r"^Global view, AlexNet .* at iteration 4, not 400$", call(checkout, "table", "demo"), re.M)
+    assert re.search(r"^Global view, AlexNet .* 4 of 400 iterations$", call(checkout, "table", "demo"), re.M)
     kill(process)
     assert done_at(checkout) == 4
     assert len(rows(run_folder(checkout) / "predictions.csv")) == TEST
@@ -67,8 +67,12 @@ def test_a_run_beyond_what_is_asked_for_is_refused_and_keeps_what_it_has(checkou
     wait_for_iteration(checkout, 8, process)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
-    output = call(checkout, *to(5), status=1)
-    assert re.search(r"failed: .*the run is at iteration \d+ already, beyond the 5 asked for: give a larger", output)
+    for options in ((), ("--dry-run",)):
+        output = call(checkout, *to(5), *options, status=2)
+        assert re.search(
+            r"^error: .*the run is at iteration \d+ already, beyond the 5 asked for: give a larger", output
+        )
+    assert "failure" not in record(checkout)
     assert not (run_folder(checkout) / "done").exists()
     assert "Global view, AlexNet" in call(checkout, "table", "demo")
 
@@ -99,7 +103,7 @@ def test_a_shorter_solver_later_makes_no_result_of_the_papers_length(checkout):
     call(checkout, *to(4))
     edit(checkout / SOLVER, r"max_iter: \d+", "max_iter: 4")
     assert "done already" in call(checkout, *RUN)
-    assert re.search(r"^Global view, AlexNet .* at iteration 4, not 400$", call(checkout, "table", "demo"), re.M)
+    assert re.search(r"^Global view, AlexNet .* 4 of 400 iterations$", call(checkout, "table", "demo"), re.M)
 
 
 def test_a_run_whose_rates_depend_on_its_length_is_not_lengthened(checkout):
@@ -112,8 +116,8 @@ def test_seeds_of_different_lengths_stand_in_rows_of_their_own(checkout):
     call(checkout, *to(4))
     call(checkout, *to(8), "--seeds", "2", "2")
     table = call(checkout, "table", "demo")
-    assert re.search(r"^Global view, AlexNet +– .* 1 +\d.* at iteration 4, not 400$", table, re.M)
-    assert re.search(r"^Global view, AlexNet \(seed 2\) +– .* 1 +\d.* at iteration 8, not 400$", table, re.M)
+    assert re.search(r"^Global view, AlexNet +– .* 1 +\d.* 4 of 400 iterations$", table, re.M)
+    assert re.search(r"^Global view, AlexNet \(seed 2\) +– .* 1 +\d.* 8 of 400 iterations$", table, re.M)
     assert "not averaged" in table
 
 
@@ -226,7 +230,7 @@ def test_a_stop_is_heard_from_the_first_moment_of_a_child_on(checkout):
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 130, output
     assert "Traceback" not in output + (run_folder(checkout) / "caffe.log").read_text()
-    assert "the same command resumes" in output
+    assert "stopped, no snapshot yet" in output
 
 
 def test_a_batch_stopped_between_two_runs_does_not_begin_the_next(checkout):
@@ -237,3 +241,40 @@ def test_a_batch_stopped_between_two_runs_does_not_begin_the_next(checkout):
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 130, output
     assert [path.parent.name for path in (checkout / "results/demo").glob("*/seed-1")] == ["vgg16_global"]
+
+
+@pytest.mark.parametrize("changed", ["the pretrained model", "an LMDB"])
+def test_an_input_that_changes_while_a_run_loads_is_no_input_of_a_result(checkout, changed):
+    data = checkout / "own" / "demo"
+    shutil.copytree(checkout / "data/demo", data)
+    process = start(checkout, *RUN, "--data", "own")
+    while process.poll() is None and not (run_folder(checkout) / "run.json").exists():
+        time.sleep(0.001)
+    if changed == "an LMDB":
+        shutil.rmtree(data / "train_global_lmdb")
+        shutil.copytree(data / "train_local_lmdb", data / "train_global_lmdb")
+    else:
+        model = checkout / "models/demo/alexnet.caffemodel"
+        other = model.with_name("other")
+        other.write_bytes(model.read_bytes().replace(b"\x00\x00", b"\x00\x01", 1))
+        other.replace(model)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, output
+    assert f"failed: {changed} changed while this run waited: call again" in output
+
+
+def test_a_store_that_was_exchanged_between_two_attempts_is_refused(checkout):
+    data = checkout / "own" / "demo"
+    shutil.copytree(checkout / "data/demo", data)
+    call(checkout, *to(4), "--data", "own")
+    shutil.rmtree(data / "train_global_lmdb")
+    shutil.copytree(data / "train_local_lmdb", data / "train_global_lmdb")
+    assert "holds a run from before an LMDB changed" in call(checkout, *to(8), "--data", "own", status=2)
+
+
+def test_a_run_folder_that_cannot_be_used_fails_alone(checkout):
+    (run_folder(checkout) / "caffe.log").mkdir(parents=True)
+    output = call(checkout, *to(2), "--seeds", "1", "2", status=1)
+    assert re.search(rf"{ALEXNET}/seed-1: failed: .*caffe.log: Is a directory", output)
+    assert f"{ALEXNET}/seed-2: done" in output
+    assert "1 of 2 runs done, 1 failed" in output

@@ -8,7 +8,10 @@ import pytest
 from experiments import display
 from experiments.display import Display, LoudConsole
 
-JOB = SimpleNamespace(run=SimpleNamespace(name="demo/alexnet_global/seed-1"))
+JOB = SimpleNamespace(
+    run=SimpleNamespace(name="demo/alexnet_global/seed-1"),
+    folder=SimpleNamespace(newest_snapshot=lambda: 150),
+)
 
 
 def shown(*messages, terminal=False, environment=None) -> list[str]:
@@ -33,8 +36,8 @@ def test_without_bars_there_is_a_line_a_minute(monkeypatch, environment):
     messages = [{"iteration": i, "max_iter": 10_000, "loss": 0.5} for i in range(6)]
     lines = shown(*messages, terminal=bool(environment), environment=environment)
     assert lines == [
-        "demo/alexnet_global/seed-1: iteration 2 of 10,000, loss 0.500",
-        "demo/alexnet_global/seed-1: iteration 4 of 10,000, loss 0.500",
+        "demo/alexnet_global/seed-1: iteration 2 of 10,000, training loss 0.500",
+        "demo/alexnet_global/seed-1: iteration 4 of 10,000, training loss 0.500",
     ]
 
 
@@ -53,13 +56,13 @@ ROW = {"iteration": 200, "test_accuracy": 0.8125, "test_loss": 0.4321, "seconds"
 def test_an_evaluation_is_a_line_and_the_end_repeats_its_accuracy():
     name = JOB.run.name
     assert shown({"evaluation": ROW}, {"end": "done"}) == [
-        f"{name}: iteration 200, accuracy 81.25%, loss 0.432, 61 s",
+        f"{name}: iteration 200, accuracy 81.25%, test loss 0.432, 61 s in all",
         f"{name}: done, accuracy 81.25%",
     ]
-    assert shown({"phase": "evaluating"}, {"end": "stopped"}) == [f"{name}: stopped, not evaluated yet"]
+    assert shown({"phase": "evaluating"}, {"end": "stopped"}) == [f"{name}: stopped, snapshot of iteration 150"]
 
 
-def test_a_failure_and_a_warning_are_told_as_they_are_brackets_included():
+def test_a_failure_and_a_warning_are_said_as_they_are_brackets_included():
     name = JOB.run.name
     assert shown({"warning": "[red]"}, {"end": "failed", "reason": "no [room]"}) == [
         f"{name}: warning: [red]",

@@ -46,7 +46,7 @@ def test_the_address_space_that_counts_is_that_of_the_largest_model(monkeypatch)
 
 def test_a_folder_of_results_that_may_not_be_written_is_found_before_the_run(run, tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
-    finding = doctor.disk([job], tmp_path / "results" / "deeper")
+    finding = doctor.disk([run], tmp_path / "results" / "deeper")
     assert finding.problem
     assert finding.text == f"{tmp_path} may not be written: give another --results"
 
@@ -60,9 +60,9 @@ def test_results_that_are_a_file_are_found_before_the_run(tmp_path):
 @pytest.mark.parametrize(
     ("dataset", "said"),
     [
-        ("ava-small", "data_prep ava --root DIR --partition small --out"),
-        ("cuhkpq-small", "data_prep cuhkpq --root DIR --partition small --out"),
-        ("cuhkpq-large", "data_prep cuhkpq --root DIR --partition large --extra DIR --out"),
+        ("ava-small", "data_prep ava --root AVA --partition small --out"),
+        ("cuhkpq-small", "data_prep cuhkpq --root CUHKPQ --partition small --out"),
+        ("cuhkpq-large", "data_prep cuhkpq --root CUHKPQ --partition large --extra PHOTOS --out"),
         ("demo", "--partition large --name demo --allow-bad 2 --out"),
     ],
 )

@@ -22,21 +22,31 @@ STACK = "\n*** Check failure stack trace: ***\n    @     0x7f google::LogMessage
 )
 def test_caffes_fatal_line_comes_with_its_advice(said, advice):
     said_of_it = last_words(PREFIX + said + STACK, -6)
-    assert said_of_it.startswith(f"Caffe says: {said.partition('] ')[2]}: ")
+    assert said_of_it.startswith(f"Caffe says: {said.partition('] ')[2].strip()}: ")
     assert advice in said_of_it
     assert len(said_of_it.splitlines()) == 1
 
 
-def test_a_fatal_line_without_a_known_advice_is_told_as_it_is():
+def test_a_fatal_line_without_a_known_advice_is_said_as_it_is():
     assert last_words(f"{PREFIX}net.cpp:1] Check failed: a == b (1 vs. 2) {STACK}", -6) == (
-        "Caffe says: Check failed: a == b (1 vs. 2) "
+        "Caffe says: Check failed: a == b (1 vs. 2)"
     )
 
 
-def test_a_signal_is_told_by_name():
+def test_a_signal_is_named():
     assert last_words("", -9).startswith("ended by SIGKILL: the kernel does so when memory runs out")
 
 
 def test_without_a_fatal_line_the_last_line_counts():
     assert last_words("one\nImportError: no caffe\n", 1) == "ImportError: no caffe"
     assert last_words("", 1) == "exit status 1"
+
+
+def test_the_layer_that_caffe_was_making_is_named_and_a_list_of_all_types_is_not_printed():
+    log = "I1 1 net.cpp:84] Creating Layer conv1\nI1 1 net.cpp:84] Creating Layer relu1\n"
+    fatal = (
+        "F1124 10:00:01.000000    77 layer_factory.hpp:81] Unknown layer type: ReLUU (known types: AbsVal, Accuracy)\n"
+    )
+    assert last_words(log + fatal + STACK, -6) == "Caffe says of layer relu1: Unknown layer type: ReLUU"
+    built = "I1 1 net.cpp:257] Network initialization done.\n"
+    assert last_words(log + built + fatal, -6) == "Caffe says: Unknown layer type: ReLUU"

@@ -72,7 +72,7 @@ def test_an_evaluation_made_again_for_its_predictions_changes_no_row(evaluated):
 @pytest.mark.parametrize(("p_good", "verdict"), [(0.9, "good"), (0.2, "bad"), (0.5, "bad")])
 def test_a_net_that_says_the_same_of_all_photos_is_named(evaluated, p_good, verdict):
     _, sent = evaluated(100, [p_good] * 4, Course(0))
-    assert {"warning": f"at iteration 100 all photos are '{verdict}'"} in sent
+    assert {"warning": f"at iteration 100 the net answers '{verdict}' for every photo"} in sent
     _, sent = evaluated(100, [0.9, 0.1, 0.8, 0.2], Course(0))
     assert not any("warning" in message for message in sent)
 

@@ -89,7 +89,8 @@ def test_a_card_runs_the_code_of_its_generation_and_the_newest_ptx(card, built, 
 def test_a_driver_that_is_too_old_for_cuda_is_found_before_the_run(nvidia_smi, tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "describe", lambda _: {"variant": "gpu", "cuda": "13.0", "architectures": "90"})
     nvidia_smi.write_text(SCRIPT.replace("580.65.06", "570.86.15"))
-    assert problems(tmp_path, [0]) == ["0: CUDA 13.0 needs a driver 580 or newer: install one, or give CPU=1 (--cpu)"]
+    (problem,) = problems(tmp_path, [0])
+    assert problem == "0: CUDA 13.0 needs a driver 580 or newer: install one, or give --cpu (make: CPU=1)"
 
 
 def test_a_driver_that_fails_is_told_in_one_line(nvidia_smi):

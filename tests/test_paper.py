@@ -388,20 +388,20 @@ def test_each_file_opens_with_the_papers_number_and_the_commands_that_make_it():
             variant = f"{dataset}/{network}_{view}"
             for path in (f"solvers/{variant}.prototxt", f"prototxt/{variant}/train_val.prototxt"):
                 lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
-                head = [line for line in lines if line.startswith("#")][:5]
+                head = [line for line in lines if line.startswith("#")][:6]
                 if accuracy is None:
-                    assert "no number in the paper" in head[1]
+                    assert head[2] == f"# {label}"
                 else:
-                    assert f"Table {table} (" in head[1]
-                    assert head[1].endswith(f"row {label}: {accuracy:.2f} % at iteration 10,000")
-                assert f"--dataset {dataset} --network {network} --view {view}" in head[2]
-                assert ("--cpu" in head[2]) == (dataset == "demo")
-                assert f"--solver=solvers/{variant}.prototxt" in head[4]
+                    assert head[1].startswith(f"# Table {table} (")
+                    assert head[2] == f"# {label}: {accuracy:.2f} % at iteration 10,000"
+                assert f"--dataset {dataset} --network {network} --view {view}" in head[3]
+                assert ("--cpu" in head[3]) == (dataset == "demo")
+                assert f"--solver=solvers/{variant}.prototxt" in head[5]
                 if path.startswith("solvers/"):
                     photos, batch = number(f"partitions.{dataset}.test"), number(f"evaluation.batch_size.{dataset}")
                     assert f"# {photos:,} test photos in batches of {batch}" in lines
                 weights = {"alexnet": "bvlc_alexnet.caffemodel", "vgg16": "VGG_ILSVRC_16_layers.caffemodel"}[network]
-                assert (f"--weights=models/{weights}" in head[4]) == (dataset != "demo")
+                assert (f"--weights=models/{weights}" in head[5]) == (dataset != "demo")
 
 
 # labels and partitions

@@ -59,7 +59,7 @@ def test_doctor_says_which_prototxts_are_not_as_the_writer_gives_them(checkout):
     toml.write_text(toml.read_text().replace("momentum = { value = 0.9", "momentum = { value = 0.8"))
     output = call(checkout, "doctor", "--dataset", "demo", "--cpu")
     assert re.search(
-        r"^ok +prototxt +demo/alexnet_global: solver and train_val not as the writer gives it", output, re.M
+        r"^ok +prototxt +demo/alexnet_global: solver and train_val differ from the generated ones", output, re.M
     )
 
 

@@ -146,7 +146,7 @@ def test_a_failing_run_says_why_and_takes_no_other_with_it(checkout):
     alexnet_local = checkout / "prototxt/demo/alexnet_local/train_val.prototxt"
     edit(alexnet_local, "num_output: 256", "num_output: 128")  # fc6, fc7: not the pretrained shapes
     output = call(checkout, *RUN_ALL, status=1)
-    assert re.search(r"demo/vgg16_local/seed-1: failed: Caffe says: Check failed: ", output)
+    assert re.search(r"demo/vgg16_local/seed-1: failed: Caffe says of layer conv\d_\d: Check failed: ", output)
     assert re.search(r"demo/vgg16_global/seed-1: failed: .*nowhere_lmdb, which is not there", output)
     assert re.search(r"demo/alexnet_local/seed-1: failed: layer fc6: .* another name", output)
     assert "Traceback" not in output
@@ -193,7 +193,9 @@ def test_a_full_disk_fails_one_run_of_four_and_the_same_command_resumes(checkout
     with disk_trouble(checkout, "demo/vgg16_local", before='os.symlink("/dev/full", path + ".solverstate")'):
         output = call(checkout, *RUN_ALL, status=1)
     assert re.search(r"demo/vgg16_local/seed-1: failed: .*make room", output)
-    assert "3 of 4 runs done, 1 failed: fix what is said above, then the same command does what is left" in output
+    assert (
+        "3 of 4 runs done, 1 failed. Fix what is said above and type the same command: it does what is left" in output
+    )
     call(checkout, *RUN_ALL)
     assert record(checkout, "demo/vgg16_local")["attempts"][-1]["from_iteration"] == 3
     left = {path.name for path in (run_folder(checkout, "demo/vgg16_local") / "snapshots").glob("*_iter_6.*")}
@@ -277,9 +279,9 @@ def test_doctor_finds_what_caffe_will_refuse_hours_later(checkout):
     edit(checkout / "prototxt/demo/vgg16_local/train_val.prototxt", "  mean_value: 116.779\n", "")
     edit(checkout / "prototxt/demo/vgg16_global/train_val.prototxt", 'name: "fc8_aesthetics"', 'name: "fc8_scenes"')
     output = call(checkout, "doctor", "--dataset", "demo", "--cpu", status=2)
-    assert re.search(r"^MISSING prototxt +demo/alexnet_local: Caffe says: Unknown learning rate", output, re.M)
-    assert re.search(r"^MISSING prototxt +demo/vgg16_local: Caffe says: Check failed: .*mean_value", output, re.M)
-    assert re.search(r"^MISSING prototxt +demo/vgg16_global/seed-1: .*no layer is named fc8_aesthetics", output, re.M)
+    assert re.search(r"^PROBLEM prototxt +demo/alexnet_local: Caffe says: Unknown learning rate", output, re.M)
+    assert re.search(r"^PROBLEM prototxt +demo/vgg16_local: Caffe says.*: Check failed: .*mean_value", output, re.M)
+    assert re.search(r"^PROBLEM prototxt +demo/vgg16_global/seed-1: .*no layer is named fc8_aesthetics", output, re.M)
     assert re.search(r"^ok +prototxt +Caffe builds demo/alexnet_global$", output, re.M)
 
 

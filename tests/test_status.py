@@ -35,7 +35,7 @@ def test_a_stopped_run_is_where_its_newest_snapshot_is(folder):
     folder.write_progress(Progress(iteration=200, from_iteration=100, seconds=50.0))
     folder.snapshots.mkdir()
     (folder.snapshots / "iter_230.json").touch()
-    assert re.fullmatch(r"stopped +230 of 400 +the command `run` resumes it from its last snapshot", line(folder))
+    assert re.fullmatch(r"stopped +230 of 400 +type the same `run` command to resume from iteration 230", line(folder))
 
 
 def test_a_failed_run_says_why(folder):
