@@ -56,7 +56,6 @@ def _conclude(error: BaseException) -> int | None:
             print("stopped", file=sys.stderr)
             return STOPPED
         case BrokenPipeError():  # `... | head` closed our output
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to flush
             return PIPE_CLOSED
         case ModuleNotFoundError():
             command = shlex.join([".venv/bin/python", *sys.orig_argv[1:]])

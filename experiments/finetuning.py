@@ -38,8 +38,9 @@ KEPT_SNAPSHOTS = 2
 def finetune(job: Job, pulse: Pulse) -> None:
     """Take a run from its newest snapshot, or from the pretrained weights, to its last iteration."""
     photos = manifest.test_photos(job.data / job.run.dataset)
-    snapshots.prune(prefix(job), KEPT_SNAPSHOTS)
     snapshot = snapshots.newest(job.folder.snapshots)
+    snapshots.discard_after(prefix(job), snapshot.iteration if snapshot else 0)
+    snapshots.prune(prefix(job), KEPT_SNAPSHOTS)
     edits = record.begin(job, snapshot, pulse.report)
     solver = build(job)
     solver.test_nets[0].share_with(solver.net)
@@ -113,7 +114,7 @@ def evaluate(
     """Score the test photos: one row of metrics.csv, and the predictions where they are kept."""
     pulse.report(phase="evaluating")
     scores = test_pass.run(pulse.check_stop)
-    if iteration in kept_iterations(job):
+    if iteration in kept_iterations(job) and not job.folder.is_part_of_the_result(iteration):
         job.folder.write_predictions(iteration, predictions(photos, scores))
     if iteration in course.evaluated():
         return
@@ -167,6 +168,7 @@ def main() -> int:
     try:
         with job.folder.lock():
             remove_partials(job.folder.path)
+            remove_partials(job.folder.snapshots)
             finetune(job, pulse)
     except UserError as error:
         pulse.report(error=str(error))

@@ -151,9 +151,12 @@ def _start(job: Job) -> Child:
                 pass_fds=[writing],
                 start_new_session=True,  # a terminal's Ctrl-C reaches the driver alone, which passes it on once
             )
+        except OSError:
+            os.close(reading)
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-    os.close(writing)
+            os.close(writing)
     return Child(job, process, reading, log_start)
 
 

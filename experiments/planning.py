@@ -52,8 +52,10 @@ def job(run: Run, options: Options, threads: int | None) -> Job:
             f"{folder.path}: the run is at iteration {reached:,} already, beyond the {texts.max_iter:,} asked for:"
             " give a larger --max-iter, or move the folder away"
         )
-    record = folder.record() if folder.holds_work() else None
-    if record:
+    if folder.holds_work():
+        record = folder.record()
+        if record is None:
+            raise UserError(f"{folder.path} holds a run without its run.json: move it away")
         _check_same(folder, record["inputs"], inputs, texts.max_iter)
         threads = record.get("threads", threads)
     return Job(
@@ -74,9 +76,12 @@ def is_done(job: Job) -> bool:
     try:
         return job.folder.result(last) is not None
     except Unreadable as error:
-        if not job.folder.predictions(last).exists():
+        path = job.folder.predictions(last)
+        if not path.exists():
             return False
-        raise UserError(f"{error}: remove it, and the same command makes it again from the last snapshot") from None
+        fix = "remove it, and the same command makes it again from the last snapshot"
+        fix = fix if str(error).startswith(str(path)) else f"move {job.folder.path} away"
+        raise UserError(f"{error}: {fix}") from None
 
 
 def default_threads(runs: Sequence[Run], options: Options) -> int | None:

@@ -122,6 +122,11 @@ class RunFolder:
         write_atomically(self.done, json.dumps({"iteration": iteration, "sha256": kept}) + "\n")
         write_atomically(self.path / "predictions.csv", content)
 
+    def is_part_of_the_result(self, iteration: int) -> bool:
+        """Whether the finished result names the predictions of an iteration, which then must stay as they are."""
+        name = self.predictions(iteration).name
+        return name in (self._done() or {}).get("sha256", {}) and self.predictions(iteration).exists()
+
     def done_at(self) -> int | None:
         """The last iteration at which the run was completed, or None."""
         done = self._done()

@@ -55,6 +55,14 @@ def newest(folder: Path) -> Snapshot | None:
     return None
 
 
+def discard_after(prefix: Path, iteration: int) -> None:
+    """Remove the snapshots after an iteration: they are damaged where it is that of the newest sound one."""
+    for marker in prefix.parent.glob("iter_*.json"):
+        name = MARKER.fullmatch(marker.name)
+        if name and int(name[1]) > iteration and not marker.is_dir():
+            marker.unlink()
+
+
 def prune(prefix: Path, keep: int) -> None:
     """Remove all but the newest `keep` snapshots, and what a killed process left half-written; nothing else."""
     folder = prefix.parent
@@ -120,7 +128,8 @@ def _marked(folder: Path) -> Iterator[Snapshot]:
         try:
             content = json.loads(path.read_bytes())
             snapshot = Snapshot(**{name: content[name] for name in names})
-        except (OSError, ValueError, KeyError, TypeError):
+            _ = int(snapshot.iteration), float(snapshot.seconds), sum(snapshot.losses), snapshot.sha256.items()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
         if MARKER.fullmatch(path.name) and path == _marker(folder, snapshot.iteration) and snapshot.sha256:
             yield snapshot

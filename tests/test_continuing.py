@@ -212,10 +212,11 @@ def test_a_last_update_that_breaks_the_net_is_a_failed_run_and_spoils_no_table(c
 def test_leftovers_of_killed_writers_are_removed_and_a_persons_files_stay(checkout):
     call(checkout, *to(3))
     (run_folder(checkout) / ".run.json.4242.partial").write_text("{")
+    (run_folder(checkout) / "snapshots/.x.solverstate.4242.partial").write_text("{")
     (run_folder(checkout) / "snapshots/best.caffemodel").write_text("mine")
     (run_folder(checkout) / "snapshots/old").mkdir()
     call(checkout, *to(6))
-    assert not list(run_folder(checkout).glob(".*.partial"))
+    assert not list(run_folder(checkout).rglob(".*.partial"))
     assert len(list((run_folder(checkout) / "snapshots").glob("iter_*.json"))) == 2
     assert (run_folder(checkout) / "snapshots/best.caffemodel").read_text() == "mine"
 
@@ -247,17 +248,17 @@ def test_a_batch_stopped_between_two_runs_does_not_begin_the_next(checkout):
 def test_an_input_that_changes_while_a_run_loads_is_no_input_of_a_result(checkout, changed):
     data = checkout / "own" / "demo"
     shutil.copytree(checkout / "data/demo", data)
+    model = checkout / "models/demo/alexnet.caffemodel"
+    model.with_name("other").write_bytes(model.read_bytes().replace(b"\x00\x00", b"\x00\x01", 1))
+    shutil.copytree(data / "train_local_lmdb", data / "other_lmdb")
     process = start(checkout, *RUN, "--data", "own")
     while process.poll() is None and not (run_folder(checkout) / "run.json").exists():
         time.sleep(0.001)
     if changed == "an LMDB":
-        shutil.rmtree(data / "train_global_lmdb")
-        shutil.copytree(data / "train_local_lmdb", data / "train_global_lmdb")
+        (data / "train_global_lmdb").rename(data / "old_lmdb")
+        (data / "other_lmdb").rename(data / "train_global_lmdb")
     else:
-        model = checkout / "models/demo/alexnet.caffemodel"
-        other = model.with_name("other")
-        other.write_bytes(model.read_bytes().replace(b"\x00\x00", b"\x00\x01", 1))
-        other.replace(model)
+        model.with_name("other").replace(model)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 1, output
     assert f"failed: {changed} changed while this run waited: call again" in output

@@ -200,7 +200,7 @@ EDITS = [
         "Unknown learn",
         True,
     ),
-    Edit("a misspelt field", sub(SOLVER, "base_lr", "base_Ir"), rf"{SOLVER}:8:1 .*base_Ir", "Failed to parse", True),
+    Edit("a misspelt field", sub(SOLVER, "base_lr", "base_Ir"), rf"{SOLVER}:9:1 .*base_Ir", "Failed to parse", True),
     Edit(
         "a name in GBK",
         rewrite(NET, lambda t: t.replace(b"AlexNet global", "全局".encode("gbk"))),

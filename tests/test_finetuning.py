@@ -61,6 +61,14 @@ def test_predictions_are_kept_at_the_iteration_that_is_reported_and_at_no_other(
     assert text == "photo_id,label,p_good,predicted\na,1,0.9,1\nb,0,0.1,0\nc,1,0.8,1\nd,1,0.5,0\n"
 
 
+def test_predictions_that_a_finished_result_names_stay_as_they_are(evaluated):
+    folder, _ = evaluated(400, [0.9, 0.1, 0.8, 0.5], Course(0))
+    folder.finish(400)
+    before = folder.predictions(400).read_bytes()
+    evaluated(400, [0.9, 0.9, 0.9, 0.9], Course(0))
+    assert folder.predictions(400).read_bytes() == before
+
+
 def test_an_evaluation_made_again_for_its_predictions_changes_no_row(evaluated):
     course = Course(400, losses=[0.1], evaluations=[Evaluation(400, 0.6, 0.5, 0.5, 9.0)])
     folder, sent = evaluated(400, [0.9, 0.1, 0.8, 0.2], course)

@@ -58,6 +58,22 @@ def test_two_snapshots_are_kept_and_what_belongs_to_none_of_ours_is_removed(pref
     assert sorted(path.name for path in prefix.parent.iterdir()) == sorted([*kept, "iter_200.json", "iter_300.json"])
 
 
+def test_damaged_snapshots_do_not_crowd_out_new_ones(prefix):
+    for iteration in (200, 300):
+        prefix.with_name(f"{prefix.name}_iter_{iteration}.caffemodel").unlink()
+    snapshots.discard_after(prefix, snapshots.newest(prefix.parent).iteration)
+    snapshots.prune(prefix, keep=2)
+    assert sorted(path.name for path in prefix.parent.glob("*.json")) == ["iter_100.json"]
+    assert not list(prefix.parent.glob("*_iter_300.*"))
+
+
+@pytest.mark.parametrize("field", ["iteration", "seconds", "losses", "sha256"])
+def test_a_marker_with_values_of_other_types_leaves_the_snapshot_before(prefix, field):
+    marker = prefix.parent / "iter_300.json"
+    marker.write_text(json.dumps(json.loads(marker.read_text()) | {field: ["x"]}))
+    assert snapshots.newest(prefix.parent).iteration == 200
+
+
 def test_what_a_person_put_there_stays(prefix):
     mine = [prefix.parent / name for name in ("best.caffemodel", "iter_notes.json", "other_iter_100.caffemodel")]
     for path in mine:
