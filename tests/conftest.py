@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,10 @@ from data_prep.lmdb_store import Datum, checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_PHOTOS = ROOT.parent / "shared" / "photos"
+
+
+for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):  # of the `make test` that runs us: no part of what tests call
+    os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session", autouse=True)
