@@ -41,8 +41,10 @@ CUDA := $(if $(shell command -v nvidia-smi),1)
 endif
 else ifneq ($(GPU),)  # as it was called before
 ifeq ($(filter-out 0 1,$(GPU)),)
-CUDA ?= $(GPU)
+ifeq ($(CUDA),)
+CUDA := $(GPU)
 RENAMED := note: make setup GPU=$(GPU) is now CUDA=$(GPU)
+endif
 else ifeq ($(origin GPU),command line)
 $(error GPU=$(GPU) names cards for reproduce-table-*; setup takes CUDA=1 or CUDA=0)
 endif
