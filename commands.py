@@ -15,8 +15,15 @@ def experiments(*words: object) -> str:
 
 def module(name: str, *words: object) -> str:
     """A call of one of our packages, which Python finds from the repository's root."""
-    line = shlex.join([_seen(_python()), "-m", name, *map(str, words)])
-    return line if Path.cwd() == ROOT else f"cd {shlex.quote(str(ROOT))} && {line}"
+    if Path.cwd() == ROOT:
+        return shlex.join([_seen(_python()), "-m", name, *map(str, words)])
+    return module_from_anywhere(name, *words)
+
+
+def module_from_anywhere(name: str, *words: object) -> str:
+    """A call of one of our packages that works in any folder: paths in it are absolute."""
+    placed = [word.absolute() if isinstance(word, Path) else word for word in words]
+    return f"cd {shlex.quote(str(ROOT))} && {shlex.join(map(str, [_python(), '-m', name, *placed]))}"
 
 
 def make(*words: str) -> str:

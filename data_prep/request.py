@@ -4,14 +4,12 @@ from user_error import UserError
 
 import hashlib
 import re
-import shlex
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paper import ROOT
+import commands
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,7 @@ class Request:
                 words += value if isinstance(value, list) else [value]
         words += ["--out", self.out.resolve(), "--name", self.name]
         words += ["--allow-bad", bad] if bad else []
-        call = [sys.executable, "-m", "data_prep", self.parameters["dataset"], *words]
-        return f"cd {shlex.quote(str(ROOT))} && {shlex.join(map(str, call))}"
+        return commands.module_from_anywhere("data_prep", self.parameters["dataset"], *words)
 
 
 def store_name(split: str, view: str) -> str:

@@ -75,10 +75,11 @@ def check_up(
     if any(finding.problem and finding.subject in ("Caffe", "prototxt") for finding in found):
         return found
     jobs, refused = _jobs(runs, options)
+    done = {job.run for job in jobs if planning.is_done(job)}
     left = [
         (weights.pretrained(run.dataset, run.network).bytes, run.folder(options.results))
         for run in runs
-        if not any(job.run == run and planning.is_done(job) for job in jobs)
+        if run not in done
     ]
     return [*found, *refused, *_trials(jobs), disk(left, options.results)]
 

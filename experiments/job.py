@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from experiments.prototxts import Prototxts
 from experiments.run_folder import RunFolder
 from experiments.runs import Run
 
+STOPS = (signal.SIGINT, signal.SIGTERM)  # signals that ask for a snapshot and a stop
 STOPPED = 3  # the child's exit status after a stop that was asked for
 INPUTS = {  # what decides a result; run.json has a SHA-256 of each
     "net": "the net",
@@ -19,6 +21,12 @@ INPUTS = {  # what decides a result; run.json has a SHA-256 of each
     "weights": "the pretrained model",
     "dataset": "the dataset",
 }
+
+
+def changed(held: dict[str, str], now: dict[str, str]) -> str:
+    """The inputs that differ, in words; '' where none does."""
+    names = [name for name in sorted({*held, *now}) if held.get(name) != now.get(name)]
+    return " and ".join(INPUTS.get(name, name) for name in names)
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,11 @@ from typing import Any
 
 from experiments import gpus
 from experiments.failures import last_words
-from experiments.job import STOPPED, Job
+from experiments.job import STOPPED, STOPS, Job
 from experiments.kept_files import Unreadable
 from experiments.run_folder import RunFolder
 from experiments.runs import Run
 from paper import ROOT
-
-STOPS = (signal.SIGINT, signal.SIGTERM)
 
 Listener = Callable[[Job, dict[str, Any]], None]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from data_prep import summary
 from experiments import prototxts, weights
-from experiments.job import INPUTS, Job
+from experiments.job import Job, changed
 from experiments.kept_files import Unreadable
 from experiments.run_folder import RunFolder
 from experiments.runs import Run
@@ -42,10 +42,7 @@ def job(run: Run, options: Options, threads: int | None) -> Job:
         raise UserError(f"{folder.path}: another process is at work on this run; `status` shows how far it is")
     texts = prototxts.resolve(run, options.data, options.max_iter, options.evaluate_every)
     model = weights.pretrained(run.dataset, run.network)
-    inputs = texts.inputs | {
-        "weights": model.sha256,
-        "dataset": dataset_digest(options.data / run.dataset),
-    }
+    decisive = inputs(texts, model.sha256, options.data / run.dataset)
     reached = folder.newest_snapshot()
     if reached > texts.max_iter and folder.result(texts.max_iter) is None:
         raise UserError(
@@ -56,7 +53,7 @@ def job(run: Run, options: Options, threads: int | None) -> Job:
         record = folder.record()
         if record is None:
             raise UserError(f"{folder.path} holds a run without its run.json: move it away")
-        _check_same(folder, record["inputs"], inputs, texts.max_iter)
+        _check_same(folder, record["inputs"], decisive, texts.max_iter)
         threads = record.get("threads", threads)
     return Job(
         run=run,
@@ -64,7 +61,7 @@ def job(run: Run, options: Options, threads: int | None) -> Job:
         data=options.data.resolve(),
         weights=model.path,
         prototxts=texts,
-        inputs=inputs,
+        inputs=decisive,
         command=options.command,
         threads=threads,
     )
@@ -114,6 +111,11 @@ def slots(jobs: Sequence[Job], options: Options) -> list[int | None]:
     return [None] * max(1, min(len(jobs), cores // threads))
 
 
+def inputs(texts: prototxts.Prototxts, weights_sha256: str, dataset: Path) -> dict[str, str]:
+    """The SHA-256 of all that decides a result: two runs with equal inputs are one run."""
+    return texts.inputs | {"weights": weights_sha256, "dataset": dataset_digest(dataset)}
+
+
 def dataset_digest(folder: Path) -> str:
     """SHA-256 of what decides a dataset, by its summary and manifest: not where its photos or its stores lie."""
     content = summary.read(folder) or {}
@@ -130,8 +132,6 @@ def _check_same(folder: RunFolder, held: dict[str, str], asked: dict[str, str], 
         if folder.done_at() != max_iter:
             raise UserError(f"{folder.path} holds an unfinished run of an earlier version: move it away")
         return
-    changed = [name for name in sorted({*held, *asked}) if held.get(name) != asked.get(name)]
-    if changed:
-        names = " and ".join(INPUTS.get(name, name) for name in changed)
+    if names := changed(held, asked):
         text = f"{folder.path} holds a run from before {names} changed"
         raise UserError(f"{text}: move it away, or give another --results")

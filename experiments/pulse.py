@@ -6,13 +6,12 @@ import time
 import caffe
 
 from experiments.course import Course
-from experiments.job import Job, Messages
+from experiments.job import STOPS, Job, Messages
 from experiments.losses import TrainingLoss
 from experiments.run_folder import Progress
 
 SECONDS_BETWEEN_MESSAGES = 0.2
 SECONDS_BETWEEN_NOTES = 1  # in progress.json
-STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(Exception):

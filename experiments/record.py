@@ -9,8 +9,8 @@ from typing import Any
 
 from data_prep import summary
 from experiments.edits import differences
-from experiments.job import INPUTS, Job
-from experiments.planning import dataset_digest
+from experiments.job import Job, changed
+from experiments.planning import inputs
 from experiments.prototxts import resolve
 from experiments.provenance import provenance
 from experiments.run_folder import RunFolder
@@ -82,13 +82,7 @@ def check_unchanged(job: Job) -> None:
     To be called once all of them are read: what changes later does not matter.
     """
     texts = resolve(job.run, job.data, job.prototxts.max_iter)
-    now = texts.inputs | {
-        "weights": sha256(job.weights),
-        "dataset": dataset_digest(job.data / job.run.dataset),
-    }
-    changed = [name for name in now if job.inputs.get(name) != now[name]]
-    if changed:
-        names = " and ".join(INPUTS[name] for name in changed)
+    if names := changed(job.inputs, inputs(texts, sha256(job.weights), job.data / job.run.dataset)):
         raise UserError(f"{names} changed while this run waited: call again, to run what is there now")
 
 

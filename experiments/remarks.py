@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from experiments.runs import Run
-from paper import DATASETS, ROOT, VIEWS
+from paper import ROOT, VIEWS
 from prototxt import messages
 from prototxt.messages import caffe_pb2, layers_in
 from prototxt.solver import solver as generated_solver
@@ -31,9 +31,8 @@ def shown(path: Path) -> Path:
 
 def overridden(run: Run, written: caffe_pb2.SolverParameter) -> Iterator[str]:
     """A line for each field of DRIVEN that a person set."""
-    generated = caffe_pb2.SolverParameter()
-    if run.dataset in DATASETS:
-        messages.parse(generated_solver(run.dataset, run.network, run.view), generated)
+    text = generated_solver(run.dataset, run.network, run.view)
+    generated = messages.parse(text, caffe_pb2.SolverParameter())
     for field, instead in DRIVEN.items():
         theirs = _line(written, field)
         if theirs and theirs != _line(generated, field):
