@@ -6,5 +6,4 @@ prepare.py          lists -> a complete dataset: space.py (does it fit?), then u
 workers.py decode (decoder.py), cut views (views.py) and make records (records.py);
 lmdb_store.py stores them, journal.py remembers what became of each photo
 manifest.py         manifest.csv: every photo, one line; summary.py: summary.json, the last file written
-demo.py, demo_*.py  draw the embedded dataset, in AVA's and CUHKPQ's own layouts
 """

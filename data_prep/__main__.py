@@ -69,7 +69,7 @@ def _cuhkpq(arguments: argparse.Namespace) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> None:
-    from data_prep.demo import draw_dataset
+    from demo.dataset import draw_dataset
 
     drawn = draw_dataset(arguments.out, arguments.photos, arguments.seed, arguments.jobs)
     root, bad = arguments.out / "ava", drawn.photos - drawn.good

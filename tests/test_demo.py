@@ -1,24 +1,30 @@
 from user_error import UserError
 
 import errno
+import hashlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError
 
-from data_prep import demo, demo_layout, demo_score
-from data_prep.demo import draw_dataset
-from data_prep.demo_camera import draw_size
-from data_prep.demo_score import FORCED_TIES, SCENES, WEIGHTS, rate
+from demo import dataset, layout, score
+from demo.camera import draw_size
+from demo.dataset import draw_dataset
+from demo.score import FORCED_TIES, SCENES, WEIGHTS, rate
 
 REPOSITORY = Path(__file__).parents[1]
 PHOTOS, SEED = 40, 1
+DRAWN = (1, "b909ab686c7711944ce3a58ec0a15194945f8276670d9caef806dedc2f20775d")  # version, digest of the drawings
+HASH_OF_VERSION_1 = "f759388317bb3d5e002501f39fe4663dcee39b121fb303c0316b834fa71023a6"
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +36,17 @@ def drawn(tmp_path_factory):
 @pytest.fixture(scope="module")
 def ratings():
     return [rate(SEED, index) for index in range(5000)]
+
+
+@pytest.fixture
+def plain_opencv():
+    """OpenCV with the one code that every processor can run: its faster ones round differently."""
+    optimized, threads = cv2.useOptimized(), cv2.getNumThreads()
+    cv2.setUseOptimized(False)
+    cv2.setNumThreads(1)
+    yield
+    cv2.setUseOptimized(optimized)
+    cv2.setNumThreads(threads)
 
 
 def rows(out: Path) -> list[list[int]]:
@@ -70,8 +87,8 @@ def test_ava_txt_has_fifteen_columns_and_ids_as_scattered_as_avas(drawn):
 
 
 def test_ids_stay_unique_up_to_the_largest_set():
-    ids = {demo_layout.photo_id(3, i) for i in range(demo.MAX_PHOTOS + demo_layout.GHOSTS)}
-    assert len(ids) == demo.MAX_PHOTOS + demo_layout.GHOSTS
+    ids = {layout.photo_id(3, i) for i in range(dataset.MAX_PHOTOS + layout.GHOSTS)}
+    assert len(ids) == dataset.MAX_PHOTOS + layout.GHOSTS
 
 
 def test_every_tag_and_challenge_is_named_and_the_first_tag_is_the_scene(drawn):
@@ -83,7 +100,7 @@ def test_every_tag_and_challenge_is_named_and_the_first_tag_is_the_scene(drawn):
     assert list(tags.values()) == sorted(tags.values())
     assert list(challenges.values()) == sorted(challenges.values())
     for index, row in enumerate(rows(out)):
-        assert row[12] == demo_layout.SCENE_TAGS[rate(SEED, index).scene][0]
+        assert row[12] == layout.SCENE_TAGS[rate(SEED, index).scene][0]
         assert {str(tag) for tag in row[12:14] if tag} <= tags.keys()
         assert str(row[14]) in challenges
 
@@ -94,7 +111,7 @@ def test_the_test_list_is_shuffled_and_names_ids_that_ava_txt_lacks(drawn):
     in_ava = [number for number in listed if number in {row[1] for row in rows(out)}]
     assert len(set(listed)) == len(listed)
     assert len(in_ava) == summary.test == round(PHOTOS * 3 / 13)
-    assert len(listed) - len(in_ava) == demo_layout.GHOSTS
+    assert len(listed) - len(in_ava) == layout.GHOSTS
     assert listed != sorted(listed)
 
 
@@ -117,7 +134,7 @@ def test_one_photo_is_missing_one_cut_off_one_cmyk_and_a_few_grey(drawn):
 
 
 def test_sides_are_160_to_800_pixels_upright_and_wide():
-    sizes = np.array([draw_size(demo_score.generators(SEED, index)[1]) for index in range(2000)])
+    sizes = np.array([draw_size(score.generators(SEED, index)[1]) for index in range(2000)])
     assert (sizes.min(), sizes.max()) == (160, 800)
     long_sides = sizes.max(1)
     assert 400 <= np.median(long_sides) <= 640
@@ -135,7 +152,7 @@ def test_cuhkpq_links_the_photos_that_eight_of_ten_viewers_agree_on(drawn):
     for index, row in enumerate(rows(out)):
         rating, file = rate(SEED, index), out / f"ava/images/{row[1]}.jpg"
         agreed = rating.approvals >= 8 or rating.approvals <= 2
-        if index in (demo_layout.MISSING, demo_layout.TRUNCATED) or not agreed:
+        if index in (layout.MISSING, layout.TRUNCATED) or not agreed:
             assert not file.exists() or file.stat().st_nlink == 1
             continue
         quality = "HighQuality" if rating.approvals >= 8 else "LowQuality"
@@ -148,8 +165,8 @@ def test_without_hard_links_the_photos_are_copied(ratings, tmp_path, monkeypatch
 
     monkeypatch.setattr(os, "link", refuse)
     for index in range(20):
-        (tmp_path / f"{demo_layout.photo_id(SEED, index)}.jpg").write_bytes(b"photo")
-    high, low = demo_layout.write_cuhkpq(tmp_path / "cuhkpq", tmp_path, SEED, ratings[:20])
+        (tmp_path / f"{layout.photo_id(SEED, index)}.jpg").write_bytes(b"photo")
+    high, low = layout.write_cuhkpq(tmp_path / "cuhkpq", tmp_path, SEED, ratings[:20])
     copies = [path.read_bytes() for path in tmp_path.glob("cuhkpq/*/*/*.jpg")]
     assert copies == [b"photo"] * (high + low)
 
@@ -184,7 +201,7 @@ def test_each_fault_foretells_the_label_and_all_of_them_nearly_decide_it(ratings
     good = np.array([rating.good for rating in ratings])
     merits = -np.log(faults / (1 - faults))
     weighted = merits @ np.array(list(WEIGHTS.values()))
-    local = merits[:, len(demo_score.GLOBAL_WEIGHTS) :] @ np.array(list(demo_score.LOCAL_WEIGHTS.values()))
+    local = merits[:, len(score.GLOBAL_WEIGHTS) :] @ np.array(list(score.LOCAL_WEIGHTS.values()))
     share = 1 - good.mean()
     assert 0.93 < accuracy(weighted, good, share) < 0.96
     assert 0.87 < accuracy(local, good, share) < 0.92
@@ -196,10 +213,11 @@ def accuracy(score, good, share) -> float:
     return np.mean((score >= np.quantile(score, share)) == good)
 
 
-def test_a_second_call_does_nothing(drawn):
+def test_a_second_call_says_so_and_does_nothing(drawn, capsys):
     out, summary = drawn
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
     assert draw_dataset(out, PHOTOS, SEED, jobs=2) == summary
+    assert capsys.readouterr().out == f"{out} is already drawn\n"
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 
@@ -212,12 +230,44 @@ def test_other_numbers_for_the_same_folder_are_refused(drawn, photos, seed):
 
 def test_a_set_of_another_version_is_refused(drawn, monkeypatch):
     out, _ = drawn
-    monkeypatch.setattr(demo, "drawing_version", lambda: "another")
-    with pytest.raises(UserError, match="another version"):
+    monkeypatch.setattr(dataset, "DRAWING_VERSION", dataset.DRAWING_VERSION + 1)
+    with pytest.raises(UserError, match=r"another version.*remove .*--out"):
         draw_dataset(out, PHOTOS, SEED, jobs=1)
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"drawing": "", "photos": "many"}'])
+@pytest.mark.parametrize(
+    ("drawing", "version", "current"),
+    [(HASH_OF_VERSION_1, 1, True), (HASH_OF_VERSION_1, 2, False), ("0" * 64, 1, False), (2, 1, False)],
+)
+def test_a_set_stamped_with_a_hash_is_current_if_it_was_drawn_alike(
+    drawn, tmp_path, monkeypatch, drawing, version, current
+):
+    stamp = json.loads((drawn[0] / "demo.json").read_text()) | {"drawing": drawing}
+    (tmp_path / "demo.json").write_text(json.dumps(stamp))
+    monkeypatch.setattr(dataset, "DRAWING_VERSION", version)
+    with nullcontext() if current else pytest.raises(UserError, match="another version"):
+        assert draw_dataset(tmp_path, PHOTOS, SEED, jobs=1) == drawn[1]
+
+
+def test_drawings_that_change_have_another_version(ratings, tmp_path, plain_opencv):
+    photos = 160  # run every line of the painters
+    images = tmp_path / "ava/images"
+    images.mkdir(parents=True)
+    for index in range(photos):
+        dataset.draw_photo(images, SEED, index)
+    layout.write_ava(tmp_path / "ava", SEED, ratings[:photos])
+    layout.write_cuhkpq(tmp_path / "cuhkpq", images, SEED, ratings[:photos])
+    digest = hashlib.sha256()
+    for name, content in sorted(contents(tmp_path).items()):
+        digest.update(f"{name} {len(content)} ".encode() + content)
+    assert (dataset.DRAWING_VERSION, digest.hexdigest()) == DRAWN, (
+        f"the drawings changed: raise DRAWING_VERSION, and put it and this digest into DRAWN: {digest.hexdigest()}"
+    )
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"drawing": []}', b'{"drawing": "", "photos": "many"}']
+)
 def test_a_damaged_stamp_is_refused(tmp_path, damage):
     (tmp_path / "demo.json").write_bytes(damage)
     with pytest.raises(UserError, match="damaged"):
@@ -255,7 +305,7 @@ def test_a_drawing_that_fails_leaves_nothing(tmp_path, monkeypatch):
         (images / "1.jpg").write_bytes(b"half a photo")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(demo, "draw_photos", fail)
+    monkeypatch.setattr(dataset, "draw_photos", fail)
     with pytest.raises(UserError, match="No space left on device"):
         draw_dataset(tmp_path / "set", 20, SEED, jobs=1)
     assert [path.name for path in tmp_path.iterdir()] == [".set.lock"]
@@ -263,7 +313,7 @@ def test_a_drawing_that_fails_leaves_nothing(tmp_path, monkeypatch):
 
 def start_drawing(out: Path) -> subprocess.Popen:
     """Begin a set that takes minutes, and wait for its first photo."""
-    code = "import sys, pathlib, data_prep.demo as d; d.draw_dataset(pathlib.Path(sys.argv[1]), 50_000, 0, 1)"
+    code = "import sys, pathlib, demo.dataset as d; d.draw_dataset(pathlib.Path(sys.argv[1]), 50_000, 0, 1)"
     process = subprocess.Popen(
         [sys.executable, "-c", code, out], cwd=REPOSITORY, stderr=subprocess.PIPE, start_new_session=True
     )

@@ -569,7 +569,7 @@ def test_a_call_without_options_takes_our_seed_our_rule_and_no_delta(asked, make
     assert asked("data_prep.partitions.ava_large", "ava", "--partition", "large", *root)[1:] == (None, 2016, 0)
     root = ("--root", make_cuhkpq({"HighQuality": (1,) * 7, "LowQuality": (1,) * 7}), "--out", tmp_path, "--dry-run")
     assert asked("data_prep.partitions.cuhkpq", "cuhkpq", "--partition", "small", *root)[1:] == ([], 2016)
-    assert asked("data_prep.demo.draw_dataset", "demo", "--out", tmp_path)[1:3] == (2_600, 7)
+    assert asked("demo.dataset.draw_dataset", "demo", "--out", tmp_path)[1:3] == (2_600, 7)
 
 
 # views and records

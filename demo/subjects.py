@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep.demo_brushes import (
+from demo.brushes import (
     BLACK,
     WHITE,
     Colour,

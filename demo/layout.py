@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from data_prep.demo_score import SCENES, VIEWERS, Rating
+from demo.score import SCENES, VIEWERS, Rating
 
 AGREEING = 8  # of the ten viewers, for a photo to be in CUHKPQ (section IV-A.1)
 TEST_SHARE = 3 / 13  # 600 of 2,600

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from data_prep.demo_brushes import BLACK, WHITE, blob, blur, hsv, oval, paint, strokes
-from data_prep.demo_scenes import draw_scene
-from data_prep.demo_score import Rating
-from data_prep.demo_setting import DAY_MOODS, NIGHT_MOODS, Mood, Setting
+from demo.brushes import BLACK, WHITE, blob, blur, hsv, oval, paint, strokes
+from demo.scenes import draw_scene
+from demo.score import Rating
+from demo.setting import DAY_MOODS, NIGHT_MOODS, Mood, Setting
 
 # What the worst photo suffers; a fault of 0.5 is half of it.
 MAX_TILT = 15.0  # degrees

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from data_prep import demo_things
-from data_prep.demo_brushes import BLACK, WHITE, Colour, gradient, hsv, mirror, mix, paint, spot, strokes
-from data_prep.demo_setting import Setting, draw_ground, draw_hills, draw_ridge, draw_sky
-from data_prep.demo_subjects import Sitter
+from demo import things
+from demo.brushes import BLACK, WHITE, Colour, gradient, hsv, mirror, mix, paint, spot, strokes
+from demo.setting import Setting, draw_ground, draw_hills, draw_ridge, draw_sky
+from demo.subjects import Sitter
 
 
 def landscape(picture: np.ndarray, s: Setting, rng: np.random.Generator) -> None:
@@ -28,7 +28,7 @@ def landscape(picture: np.ndarray, s: Setting, rng: np.random.Generator) -> None
         draw_hills(picture, s, rng, 0.16)
         draw_ground(picture, s, rng)
         _furrows(picture, s, rng)
-        demo_things.tree(s.sitter(picture, 0.4, standing=True), mix(hsv(115, 0.55, 0.45), s.mood.far, 0.4), rng)
+        things.tree(s.sitter(picture, 0.4, standing=True), mix(hsv(115, 0.55, 0.45), s.mood.far, 0.4), rng)
 
 
 def _sea(picture: np.ndarray, s: Setting, rng: np.random.Generator, sun: Colour) -> None:

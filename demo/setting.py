@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from data_prep.demo_brushes import (
+from demo.brushes import (
     BLACK,
     WHITE,
     Colour,
@@ -20,7 +20,7 @@ from data_prep.demo_brushes import (
     strokes,
     tint,
 )
-from data_prep.demo_subjects import Sitter
+from demo.subjects import Sitter
 
 # Palettes that go together, as hue, saturation, value of: upper sky, lower sky, far ground, near ground, accent.
 DAY_MOODS = (

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from data_prep.demo_brushes import BLACK, WHITE, Colour, hsv, mix
-from data_prep.demo_subjects import Sitter
+from demo.brushes import BLACK, WHITE, Colour, hsv, mix
+from demo.subjects import Sitter
 
 
 def flower(s: Sitter, colour: Colour, rng: np.random.Generator) -> None:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from data_prep.demo_brushes import BLACK, WHITE, Colour, gradient, hsv, mirror, mix, paint, strokes
-from data_prep.demo_setting import Setting, draw_ground, draw_hills, draw_sky
-from data_prep.demo_subjects import Sitter
+from demo.brushes import BLACK, WHITE, Colour, gradient, hsv, mirror, mix, paint, strokes
+from demo.setting import Setting, draw_ground, draw_hills, draw_sky
+from demo.subjects import Sitter
 
 
 def architecture(picture: np.ndarray, s: Setting, rng: np.random.Generator) -> None:

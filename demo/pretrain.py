@@ -1,4 +1,4 @@
-"""How the demo's pretrained models were made: `python -m experiments.pretrain_demo --work DIR [--network N]`.
+"""How the demo's pretrained models were made: `python -m demo.pretrain --work DIR [--network N]`.
 
 They stand in for the ImageNet models. The narrow networks of the demo learn, from nothing, to tell the seven scenes of
 drawn photos apart: other photos than the demo's own (another seed), in both views, labelled by the scene that AVA.txt
@@ -18,9 +18,9 @@ import numpy as np
 from caffe import layers as L
 from caffe.proto import caffe_pb2
 
-from data_prep.demo import draw_dataset
 from data_prep.lmdb_store import Datum, checkpoint
 from data_prep.views import MAKE_VIEW
+from demo.dataset import draw_dataset
 from paper import NETWORKS, ROOT, stated
 from prototxt.messages import text
 from prototxt.nets import BODIES, NetSpec, data_layer, rates, width
@@ -115,7 +115,7 @@ def pretrain(network: str, work: Path, iterations: int) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m experiments.pretrain_demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m demo.pretrain", description=__doc__)
     parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="photos, LMDB and models go here")
     parser.add_argument("--network", nargs="+", choices=NETWORKS, default=NETWORKS, metavar="N")
     parser.add_argument("--photos", type=int, default=5000, metavar="N")
