@@ -73,6 +73,7 @@ NUMBERS = {  # name in paper.toml: (value, section of the paper)
     "evaluation.every": (500, OURS),
     "evaluation.snapshot_every": (1_000, OURS),
     "evaluation.confidence": (0.95, OURS),
+    "evaluation.largest_batch": (50, OURS),
     "evaluation.crop": ("centre", OURS),
     "evaluation.batch_size.ava-large": (50, OURS),
     "evaluation.batch_size.ava-small": (12, OURS),
