@@ -29,7 +29,7 @@ class Statement:
 class Row:
     """One row of a table, `accuracy` in percent.
 
-    `network` and `view` are None for a method that the paper cites, `accuracy` is None in the demo's own table.
+    `network` and `view` are None for a method that the paper cites, `accuracy` is None where the paper has none.
     """
 
     label: str
@@ -40,7 +40,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of accuracies in the paper's form; `source` is None for the demo's own."""
+    """One table of accuracies in the paper's form; `source` is None for those that are not in the paper."""
 
     name: str
     title: str
@@ -58,6 +58,11 @@ def statements() -> dict[str, Statement]:
 def stated(name: str) -> Any:
     """The value of one statement, e.g. 10000 for 'finetuning.max_iter'."""
     return statements()[name].value
+
+
+def reported_iteration(dataset: str) -> int:
+    """The iteration whose accuracy is reported (III-B.2), at which runs end; the demo's are shorter."""
+    return stated("demo.max_iter" if dataset == "demo" else "finetuning.max_iter")
 
 
 @cache

@@ -14,24 +14,32 @@ from paper import DATASETS, NETWORKS, ROOT, VIEWS, stated, tables
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from dataset import known
     from experiments.runs import runs
     from experiments.sweep import run
 
-    wanted = runs(arguments.dataset, arguments.network, arguments.view, arguments.seeds)
+    dataset = known(arguments.dataset, arguments.data)
+    wanted = runs(dataset, arguments.network, arguments.view, arguments.seeds)
     return run(wanted, options(arguments), arguments.dry_run)
 
 
 def table(arguments: argparse.Namespace) -> None:
+    from report import datasets
     from report.tables import render
 
+    results = existing(arguments.results)
+    asked = datasets.table(arguments.name, arguments.data, results)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    print(render(tables()[arguments.name], existing(arguments.results), arguments.format, width))
+    print(render(asked, results, arguments.format, width))
 
 
 def status(arguments: argparse.Namespace) -> None:
+    from report import datasets
     from report.status import status
 
-    print(status(existing(arguments.results)))
+    data, results, name = arguments.data, existing(arguments.results), arguments.dataset
+    asked = [datasets.table(name, data, results)] if name else datasets.all_tables(data, results)
+    print(status(asked, results))
 
 
 def models(arguments: argparse.Namespace) -> None:
@@ -42,11 +50,13 @@ def models(arguments: argparse.Namespace) -> None:
 
 
 def doctor(arguments: argparse.Namespace) -> int:
+    from dataset import known, prepared, views
     from experiments.doctor import check_up
     from experiments.runs import runs
 
-    datasets = [arguments.dataset] if arguments.dataset else DATASETS
-    wanted = [run for dataset in datasets for run in runs(dataset)]
+    name, data = arguments.dataset, arguments.data
+    asked = [known(name, data)] if name else dict.fromkeys([*DATASETS, *prepared(data)])
+    wanted = [run for dataset in asked for run in runs(dataset, views=views(dataset, data))]
     found = check_up(wanted, options(arguments), arguments.photos, arguments.fetch_models)
     for finding in found:
         print(f"{'PROBLEM' if finding.problem else 'ok':8}{finding.subject:14}{finding.text}")
@@ -101,8 +111,9 @@ def parser() -> argparse.ArgumentParser:
         where.add_argument("--gpu", type=gpu_ids, default=[0], metavar="IDS", help="e.g. 0 or 0,1 (default: 0)")
         where.add_argument("--cpu", action="store_true", help="run on the CPU")
 
+    names = f"{', '.join(DATASETS)}, or any other that is prepared"
     sub = command(run, "fine-tune and evaluate; what is done is skipped, what is half done is resumed")
-    sub.add_argument("--dataset", choices=DATASETS, required=True)
+    sub.add_argument("--dataset", metavar="NAME", required=True, help=names)
     sub.add_argument(
         "--network", nargs="+", choices=NETWORKS, default=NETWORKS, help=" or ".join(NETWORKS), metavar="N"
     )
@@ -123,15 +134,20 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--dry-run", action="store_true", help="say what would be done")
 
     sub = command(table, "print a table of the paper beside ours; a missing run is a dash")
-    sub.add_argument("name", choices=tables(), help="I, II, III, IV or demo")
+    sub.add_argument(
+        "name", metavar="NAME", help=f"{', '.join(tables())}, or a dataset that is prepared or has results"
+    )
     sub.add_argument("--format", choices=("text", "markdown", "csv", "json"), default="text")
+    folder(sub, "data", "the prepared datasets")
     folder(sub, "results", "the run folders")
 
-    sub = command(status, "list the runs of all tables: done, running, failed, missing")
+    sub = command(status, "list the runs of all datasets: done, running, failed, missing")
+    sub.add_argument("--dataset", metavar="NAME", help="list those of this one alone")
+    folder(sub, "data", "the prepared datasets")
     folder(sub, "results", "the run folders")
 
     sub = command(doctor, "say what is missing on this machine, and how to fix it")
-    sub.add_argument("--dataset", choices=DATASETS, help="look at what this one needs alone")
+    sub.add_argument("--dataset", metavar="NAME", help="look at what this one needs alone")
     sub.add_argument("--photos", type=Path, metavar="DIR", help="the folder of its original photos")
     sub.add_argument(
         "--fetch-models", action="store_true", help="do not report missing models: `models` gets them next"
@@ -142,10 +158,6 @@ def parser() -> argparse.ArgumentParser:
 
     command(models, "get the pretrained models, check those that are there")
     return top
-
-
-def _or(choices: tuple[str, ...]) -> str:
-    return f"{' or '.join(choices)} (default: both)"
 
 
 def main() -> int | None:

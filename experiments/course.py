@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from experiments.job import Job
 from experiments.run_folder import Evaluation
-from paper import stated
+from paper import reported_iteration, stated
 
 
 @dataclass
@@ -67,5 +67,4 @@ def evaluation_points(job: Job) -> set[int]:
 
 def kept_iterations(job: Job) -> set[int]:
     """The iterations whose predictions are kept: those that the paper reports at (III-B.2, IV-D), and the last."""
-    reported = stated("demo.max_iter" if job.run.dataset == "demo" else "finetuning.max_iter")
-    return {stated("finetuning.sufficient_iter"), reported, job.prototxts.max_iter}
+    return {stated("finetuning.sufficient_iter"), reported_iteration(job.run.dataset), job.prototxts.max_iter}

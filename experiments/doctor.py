@@ -8,7 +8,6 @@ import resource
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -16,27 +15,18 @@ import psutil
 import commands
 from caffe_build import variant
 from caffe_build.install import describe
-from data_prep import summary
-from data_prep.lmdb_store import entries
-from experiments import gpus, planning, preflight, weights
+from experiments import doctor_datasets, gpus, planning, preflight, weights
+from experiments.finding import Finding
 from experiments.job import Job
 from experiments.planning import Options
 from experiments.run_folder import RunFolder
 from experiments.runs import Run
-from paper import ROOT
+from experiments.unwritten import unwritten
+from paper import DATASETS
 
 SNAPSHOTS_ON_DISK = 3  # two are kept while a third is written, each weights and momentum: twice the model
 ADDRESS_SPACE = 4 * 2**30  # bytes, of the libraries and the LMDBs' maps; with less OpenBLAS waits for ever for memory
 ADDRESS_SPACE_PER_WEIGHT_BYTE = 12  # weights, gradients, momentum, activations
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line about this machine; a `problem` has to be fixed before the runs can start."""
-
-    subject: str
-    text: str
-    problem: bool = False
 
 
 def examine(
@@ -51,11 +41,12 @@ def examine(
     models = list(dict.fromkeys(weights.pretrained(run.dataset, run.network) for run in runs))
     found.append(_memory(models))
     for dataset in dict.fromkeys(run.dataset for run in runs):
-        found += _dataset(options.data / dataset, photos)
+        asked = dict.fromkeys(run.view for run in runs if run.dataset == dataset)
+        found += doctor_datasets.examine(options.data / dataset, list(asked), photos)
     found += [_model(model, fetch_models) for model in models]
     found += [
         Finding("prototxt", f"{path} is missing: `{commands.make('prototxt')}` writes it", True)
-        for path in dict.fromkeys(run.solver for run in runs)
+        for path in dict.fromkeys(run.solver for run in runs if run.dataset in DATASETS)
         if not path.exists()
     ]
     try:
@@ -74,7 +65,11 @@ def check_up(
     found = examine(runs, options, photos, fetch_models)
     if any(finding.problem and finding.subject in ("Caffe", "prototxt") for finding in found):
         return found
-    jobs, refused = _jobs(runs, options)
+    new = unwritten(runs, options.data)
+    for dataset in dict.fromkeys(file.name.partition("/")[0] for file in new):
+        found.append(Finding("prototxt", f"prototxt/{dataset} and solvers/{dataset}: to be written by `run`"))
+    waiting = {file.name for file in new}
+    jobs, refused = _jobs([run for run in runs if run.variant not in waiting and run.solver.exists()], options)
     done = {job.run for job in jobs if planning.is_done(job)}
     left = [
         (weights.pretrained(run.dataset, run.network).bytes, run.folder(options.results))
@@ -184,53 +179,6 @@ def _memory(models: list[weights.Model]) -> Finding:
         text = f"this shell allows {limit / 2**30:.1f} GiB of address space, a run takes some {need / 2**30:.1f}"
         return Finding("memory", f"{text}: type `ulimit -v unlimited`", True)
     return Finding("memory", f"{free:.1f} GiB free, {psutil.cpu_count()} cores")
-
-
-def _dataset(folder: Path, photos: Path | None) -> Iterator[Finding]:
-    name = folder.name
-    try:
-        content = summary.read(folder)
-        if content is None:
-            yield _unprepared(folder, photos)
-            return
-        for split, counts in content["splits"].items():
-            for view in content["views"]:
-                store = folder / f"{split}_{view}_lmdb"
-                there = entries(store)
-                if there != counts["written"]:
-                    text = f"{store} holds {there:,} photos, not {counts['written']:,}"
-                    yield Finding(name, f"{text}: remove {folder}, and prepare it again", True)
-    except UserError as error:
-        yield Finding(name, str(error), True)
-        return
-    counts = " + ".join(f"{counts['written']:,} {split}" for split, counts in content["splits"].items())
-    yield Finding(name, f"{counts} photos, views {' and '.join(content['views'])}")
-
-
-def _unprepared(folder: Path, photos: Path | None) -> Finding:
-    name = folder.name
-    if photos is None:
-        return Finding(name, f"{folder} is not prepared: {_preparation(name, folder.parent)}", True)
-    if not photos.is_dir():
-        return Finding(name, f"{photos} is not a folder: it has to hold the photos of {name}", True)
-    return Finding(name, f"to be prepared from {photos}")
-
-
-def _preparation(dataset: str, data: Path) -> str:
-    """How to prepare a dataset."""
-    out = () if data.resolve() == ROOT / "data" else ("--out", data)
-    if dataset == "demo":
-        if not out:
-            return f"type `{commands.make('demo-data')}`"
-        photos = ROOT / "data" / "demo-photos" / "ava"
-        words = ("ava", "--root", photos, "--partition", "large", "--name", "demo", "--allow-bad", 2, *out)
-        return f"type `{commands.make('demo-data')}`, then `{commands.module('data_prep', *words)}`"
-    reader, _, partition = dataset.partition("-")
-    extra = ("--extra", "PHOTOS") if dataset == "cuhkpq-large" else ()
-    words = (reader, "--root", reader.upper(), "--partition", partition, *extra, *out)
-    more = ", PHOTOS the additional ones" if extra else ""
-    copy = f"{reader.upper()} being the folder of your copy{more}"
-    return f"type `{commands.module('data_prep', *words)}` (with make: {reader.upper()}_ROOT={reader.upper()}), {copy}"
 
 
 def _model(model: weights.Model, fetch: bool) -> Finding:

@@ -2,7 +2,9 @@
 
 import difflib
 import re
+from pathlib import Path
 
+from dataset import find
 from experiments.prototxts import Prototxts, nameless_text
 from experiments.runs import Run
 from prototxt.messages import caffe_pb2, parse, text
@@ -13,12 +15,12 @@ HUNK = re.compile(r"@@ -(\d+)")
 LAYER_NAME = re.compile(r'  name: "(.*)"')
 
 
-def differences(run: Run, prototxts: Prototxts) -> dict[str, str]:
+def differences(run: Run, prototxts: Prototxts, data: Path) -> dict[str, str]:
     """Unified diffs 'generated -> yours' of `train_val` and `solver`, those that differ.
 
-    Comments and the order of fields do not count.
+    The writer is asked about the dataset as it is in `data`. Comments and the order of fields do not count.
     """
-    names = (run.dataset, run.network, run.view)
+    names = (find(run.dataset, data), run.network, run.view)
     found = {
         "train_val": _diff(
             nameless_text(parse(train_val(*names), caffe_pb2.NetParameter())), prototxts.written_net, prototxts.net_file

@@ -88,7 +88,7 @@ def main() -> None:
     from experiments.edits import differences
 
     job = Job.from_json(sys.stdin.buffer.read())
-    edits = differences(job.run, job.prototxts)
+    edits = differences(job.run, job.prototxts, job.data)
     _report(Trial(edits=edits))  # Caffe may abort this process
     try:
         _check(replace(job, folder=RunFolder(Path(os.environ["TMPDIR"])), gpu=None), "train_val" in edits)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.lmdb_store import fingerprint
+from dataset import find
 from experiments import remarks
 from experiments.failures import last_words
 from experiments.remarks import DRIVEN, shown
@@ -105,7 +106,7 @@ def resolve(run: Run, data: Path, max_iter: int | None = None, evaluate_every: i
         evaluate_every=evaluate_every or written.test_interval,
         snapshot_every=written.snapshot,
         inputs=_inputs(written_net, net, solver),
-        overridden=list(remarks.overridden(run, written)),
+        overridden=list(remarks.overridden(run, find(run.dataset, data), written)),
         programs=list(remarks.programs(net_file, net)),
         warnings=[
             *([f"{shown(net_file)}: upgraded by Caffe from the format before 2015"] if is_upgraded else ()),

@@ -21,7 +21,7 @@ from files import sha256, write_atomically
 def begin(job: Job, snapshot: Snapshot | None, report: Callable[..., None]) -> dict[str, str]:
     """Note one more attempt at a run, and say what a person edited; the diffs (edits.differences)."""
     run, texts = job.run, job.prototxts
-    diffs = differences(run, texts)
+    diffs = differences(run, texts, job.data)
     earlier = job.folder.record() or {}
     if earlier.get("inputs") != job.inputs:  # a start that came to nothing
         earlier = {}
@@ -90,7 +90,8 @@ def _dataset(job: Job) -> dict[str, Any]:
     """What the tables have to know of the dataset, whose summary may be gone or another by then."""
     content = summary.read(job.data / job.run.dataset)
     photos = {split: counts["written"] for split, counts in content["splits"].items()}
-    return {"photos": photos} | {name: content[name] for name in ("rule", "command", "lists_sha256")}
+    notes = content.get("notes", [])
+    return {"photos": photos, "notes": notes} | {name: content[name] for name in ("rule", "command", "lists_sha256")}
 
 
 def _now() -> str:

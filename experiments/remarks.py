@@ -5,6 +5,7 @@ from user_error import UserError
 from collections.abc import Iterator
 from pathlib import Path
 
+from dataset import Dataset
 from experiments.runs import Run
 from paper import ROOT, VIEWS
 from prototxt import messages
@@ -29,9 +30,9 @@ def shown(path: Path) -> Path:
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
-def overridden(run: Run, written: caffe_pb2.SolverParameter) -> Iterator[str]:
+def overridden(run: Run, dataset: Dataset, written: caffe_pb2.SolverParameter) -> Iterator[str]:
     """A line for each field of DRIVEN that a person set."""
-    text = generated_solver(run.dataset, run.network, run.view)
+    text = generated_solver(dataset, run.network, run.view)
     generated = messages.parse(text, caffe_pb2.SolverParameter())
     for field, instead in DRIVEN.items():
         theirs = _line(written, field)

@@ -3,15 +3,20 @@
 from user_error import STOPPED, UserError
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from rich.console import Console
 
 from experiments import doctor, planning, preflight
 from experiments.display import Display, LoudConsole
+from experiments.finding import Finding
 from experiments.job import Job
 from experiments.launch import Endings, launch, noted_failure
 from experiments.planning import Options
 from experiments.runs import Run
+from experiments.unwritten import unwritten
+from paper import ROOT
+from prototxt.generated import GeneratedFile, write_generated
 
 LINES_OF_A_DIFF = 30  # on the screen; the run's folder has all
 
@@ -20,10 +25,13 @@ def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
     """Do what is left of `runs`; the exit status: 0 all done, 1 some failed, 130 stopped on request."""
     console = LoudConsole()
     _require(doctor.examine(runs, options))
-    jobs, done, unfit = _plan(runs, options)
+    new = unwritten(runs, options.data)
+    _write(console, new, dry_run)
+    waiting = [run for run in runs if dry_run and run.variant in {file.name for file in new}]
+    jobs, done, unfit = _plan([run for run in runs if run not in waiting], options)
     for name in done:
         _say(console, f"{name}: done already")
-    if not jobs and not done:
+    if unfit and not (jobs or done or waiting):
         raise UserError("\nerror: ".join(unfit.values()))
     if jobs:
         left = [(job.weights.stat().st_size, job.folder) for job in jobs]
@@ -34,7 +42,7 @@ def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
     _warn(console, (line for job in jobs for line in job.prototxts.warnings))
     unfit |= {name: trial.problem for name, trial in trials.items() if trial.problem}
     if dry_run:
-        return _say_what_is_left(console, jobs, unfit)
+        return _say_what_is_left(console, [*waiting, *(job.run for job in jobs)], options.results, unfit)
     endings = Endings(failed=unfit)
     for each in runs:
         if each.name in unfit:
@@ -46,6 +54,14 @@ def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
         with Display(console) as display:
             launch(fit, planning.slots(fit, options), endings, display.listen)
     return _conclude(console, len(runs) - len(done), endings)
+
+
+def _write(console: Console, new: Iterable[GeneratedFile], dry_run: bool) -> None:
+    """Write the nets and solvers of a dataset that the paper does not know, and say so."""
+    for file in new:
+        if not dry_run:
+            write_generated(ROOT / file.path, file.name, file.text)
+        _say(console, f"{'to be written' if dry_run else 'written'}: {file.path}")
 
 
 def _plan(runs: Sequence[Run], options: Options) -> tuple[list[Job], list[str], dict[str, str]]:
@@ -64,7 +80,7 @@ def _plan(runs: Sequence[Run], options: Options) -> tuple[list[Job], list[str], 
     return jobs, done, refused
 
 
-def _require(findings: Sequence[doctor.Finding]) -> None:
+def _require(findings: Sequence[Finding]) -> None:
     problems = [f"{finding.subject}: {finding.text}" for finding in findings if finding.problem]
     if problems:
         raise UserError("\nerror: ".join(problems))
@@ -90,12 +106,12 @@ def _show_edits(console: Console, jobs: Sequence[Job], trials: dict[str, preflig
                 _say(console, f"... {len(lines) - LINES_OF_A_DIFF} more lines in {job.folder.path / 'edits.diff'}")
 
 
-def _say_what_is_left(console: Console, jobs: Sequence[Job], problems: dict[str, str]) -> int:
+def _say_what_is_left(console: Console, left: Sequence[Run], results: Path, problems: dict[str, str]) -> int:
     for name, reason in problems.items():
         _say(console, f"{name}: cannot run: {reason}")
-    for job in jobs:
-        if job.run.name not in problems:
-            _say(console, f"{job.run.name}: to do ({job.folder.state()})")
+    for run in left:
+        if run.name not in problems:
+            _say(console, f"{run.name}: to do ({run.folder(results).state()})")
     return 1 if problems else 0
 
 

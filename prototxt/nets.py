@@ -14,6 +14,7 @@ from caffe import layers as L
 from caffe.net_spec import Top, to_proto
 from caffe.proto import caffe_pb2
 
+from dataset import Dataset
 from paper import LAST_LAYER, stated
 from prototxt.heading import heading
 from prototxt.messages import text
@@ -163,21 +164,20 @@ def data_layer(network: str, phase: str, source: str, batch: int) -> tuple[Top, 
     )
 
 
-def train_val(dataset: str, network: str, view: str, data: str = "data") -> str:
-    """The text of train_val.prototxt; its LMDBs lie under the folder `data`, relative to where Caffe is started."""
-    train = f"{data}/{dataset}/train_{view}_lmdb"
-    test = f"{data}/{dataset}/test_{view}_lmdb"
+def train_val(dataset: Dataset, network: str, view: str) -> str:
+    """The text of train_val.prototxt; its LMDBs lie in data/<dataset>, below the folder where Caffe is started."""
+    train, test = (f"data/{dataset.name}/{split}_{view}_lmdb" for split in ("train", "test"))
     n = NetSpec()
     n.data, n.label = data_layer(network, "TRAIN", train, stated(f"finetuning.batch_size.{network}"))
-    n.tops[LAST_LAYER] = last_layer(BODIES[network](n, width(dataset, network)))
+    n.tops[LAST_LAYER] = last_layer(BODIES[network](n, width(dataset.name, network)))
     n.accuracy = L.Accuracy(n.tops[LAST_LAYER], n.label, include={"phase": caffe_pb2.TEST})
     n.loss = L.SoftmaxWithLoss(n.tops[LAST_LAYER], n.label)
 
     net = n.to_proto()
-    test_data = to_proto(*data_layer(network, "TEST", test, stated(f"evaluation.batch_size.{dataset}"))).layer[0]
+    test_data = to_proto(*data_layer(network, "TEST", test, dataset.test_batch)).layer[0]
     test_data.top[:] = net.layer[0].top
     net.layer.insert(1, test_data)
-    net.name = f"{stated(f'networks.{network}.name')} {view} view, {dataset}"
+    net.name = f"{stated(f'networks.{network}.name')} {view} view, {dataset.name}"
     return heading(dataset, network, view) + text(net)
 
 

@@ -1,16 +1,15 @@
 """The text of a solver: stochastic gradient descent with the paper's rates (III-B.2)."""
 
-from paper import stated
+from dataset import Dataset
+from paper import reported_iteration, stated
 from prototxt.heading import heading
 
 
-def solver(dataset: str, network: str, view: str) -> str:
+def solver(dataset: Dataset, network: str, view: str) -> str:
     """The text of solvers/<dataset>/<network>_<view>.prototxt."""
-    demo = dataset == "demo"
-    variant = f"{dataset}/{network}_{view}"
-    max_iter = stated("demo.max_iter" if demo else "finetuning.max_iter")
-    every = stated("demo.evaluate_every" if demo else "evaluation.every")
-    snapshot = stated("demo.snapshot_every" if demo else "evaluation.snapshot_every")
+    variant = f"{dataset.name}/{network}_{view}"
+    every = stated("demo.evaluate_every" if dataset.is_demo else "evaluation.every")
+    snapshot = stated("demo.snapshot_every" if dataset.is_demo else "evaluation.snapshot_every")
     return f"""\
 {heading(dataset, network, view)}\
 net: "prototxt/{variant}/train_val.prototxt"
@@ -19,20 +18,12 @@ base_lr: {stated("finetuning.learning_rate")}
 lr_policy: "{stated("finetuning.lr_policy")}"
 momentum: {stated("finetuning.momentum")}
 weight_decay: {stated("finetuning.weight_decay")}
-max_iter: {max_iter}
+max_iter: {reported_iteration(dataset.name)}
 random_seed: {stated("finetuning.seed")}
-# {_test_photos(dataset):,} test photos in batches of {_test_batch(dataset)}
-test_iter: {_test_photos(dataset) // _test_batch(dataset)}
+# {dataset.test_photos:,} test photos in batches of {dataset.test_batch}
+test_iter: {dataset.test_photos // dataset.test_batch}
 test_interval: {every}
 display: 20
 snapshot: {snapshot}
 snapshot_prefix: "solvers/{variant}"
 """
-
-
-def _test_photos(dataset: str) -> int:
-    return stated(f"partitions.{dataset}.test")
-
-
-def _test_batch(dataset: str) -> int:
-    return stated(f"evaluation.batch_size.{dataset}")

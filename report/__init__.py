@@ -1,5 +1,6 @@
 """What is said of the runs: tables and status. Reads run folders and paper.toml, writes nothing.
 
+datasets.py: which tables there are, the paper's and those of other datasets
 run folders -> results.py: the results of a row, those that are alike together, and what cannot be read
 -> measures.py: their numbers -> line.py: a line of a table
 -> notes.py: what a reader has to know beside the numbers

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from paper import Table, stated, statements
+from dataset import one_line
+from paper import DATASETS, Table, stated, statements
 from report.line import DASH, Line
 from report.results import found
 
@@ -20,7 +21,7 @@ def notes(table: Table, lines: list[Line], results: Path) -> list[str]:
         f"{DASH}: not measured, or not in the paper. Majority: accuracy of always answering the more frequent label."
         " Interval: Wilson's score interval of ours over the n test photos."
     ]
-    if table.source is None:
+    if table.dataset == "demo":
         text = "Drawn photos, drawn votes and narrow networks: these numbers say nothing of AVA or CUHKPQ."
         texts.insert(0, text)
     texts += [f"Unreadable: {line}" for _, f in there for line in f.unreadable]
@@ -34,9 +35,11 @@ def notes(table: Table, lines: list[Line], results: Path) -> list[str]:
         )
     if len({record["inputs"].get("dataset") for record in records}) > 1:
         texts.append("The runs are not all on the same preparation of the dataset; run.json has its lists' sha256.")
-    texts += [f"Photos: {rule}." for rule in dict.fromkeys(record["dataset"]["rule"] for record in records)]
+    texts += _of_the_photos(table, records)
     if table.source is not None:
-        texts += [*_sizes(table, records), *_sufficient(lines), *_assumptions(table)]
+        texts += _sizes(table, records)
+    if table.dataset != "demo":
+        texts += [*_sufficient(lines), *_assumptions(table)]
     return texts
 
 
@@ -53,6 +56,14 @@ def _of_a_run(name: str, record: Record) -> Iterator[str]:
     }
     if len(places) > 1:
         yield f"{name}: resumed under another Caffe, GPU or CPU; run.json has them."
+
+
+def _of_the_photos(table: Table, records: list[Record]) -> Iterator[str]:
+    """By which rule the photos were chosen, unless the title says so, and what their preparation noted."""
+    rules = dict.fromkeys(one_line(record["dataset"]["rule"]) for record in records)
+    yield from (f"Photos: {rule}." for rule in rules if rule not in table.title)
+    noted = dict.fromkeys(one_line(note) for record in records for note in record["dataset"].get("notes", ()))
+    yield from (f"Photos: {note.removesuffix('.')}." for note in noted)
 
 
 def _sizes(table: Table, records: list[Record]) -> Iterator[str]:
@@ -74,7 +85,7 @@ def _assumptions(table: Table) -> Iterator[str]:
     """Our choices where the paper is silent: the dataset's with their reasons, all others by value."""
     ours = [statement for statement in statements().values() if statement.assumption]
     for statement in ours:
-        if statement.name.startswith(f"partitions.{table.dataset}."):
+        if table.dataset in DATASETS and statement.name.startswith(f"partitions.{table.dataset}."):
             yield f"Ours: {statement.name.rpartition('.')[2]} {_shown(statement.value)}: {statement.assumption}."
     others = [
         f"{statement.name.partition('.')[2]} {_shown(statement.value)}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.kept_files import Unreadable
 from experiments.run_folder import Result, RunFolder, seed_folders, seed_of, strangers
-from paper import Row, Table, stated
+from paper import Row, Table, reported_iteration
 
 NO_RUN = "its name is not seed-<number>"
 
@@ -34,22 +34,17 @@ class Found:
     unreadable: list[str]  # a line for each file that cannot be read
 
 
-def wanted_iteration(table: Table) -> int:
-    """The iteration whose accuracy the table reports (III-B.2)."""
-    return stated("finetuning.max_iter" if table.source else "demo.max_iter")
-
-
 def found(table: Table, row: Row, results: Path) -> Found:
     """The results of a row below `results`."""
     variant = results / table.dataset / f"{row.network}_{row.view}"
-    done, states = [], []
+    wanted, done, states = reported_iteration(table.dataset), [], []
     try:
         folders, unreadable = seed_folders(variant), [f"{path}: {NO_RUN}" for path in strangers(variant)]
     except Unreadable as error:
         return Found([], ["unreadable"], [str(error)])
     for folder in folders:
         try:
-            result = folder.result(wanted_iteration(table)) or folder.result()
+            result = folder.result(wanted) or folder.result()
             if result is None:
                 states.append(folder.state())
             else:
@@ -57,7 +52,7 @@ def found(table: Table, row: Row, results: Path) -> Found:
         except Unreadable as error:
             states.append("unreadable")
             unreadable.append(str(error))
-    return Found(list(_groups(done, wanted_iteration(table))), states, unreadable)
+    return Found(list(_groups(done, wanted)), states, unreadable)
 
 
 def _groups(done: list[SeedResult], wanted: int) -> Iterator[list[SeedResult]]:

@@ -1,6 +1,6 @@
-"""All runs of all tables, and how far each is."""
+"""All runs of some tables, and how far each is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from tabulate import tabulate
 from experiments.kept_files import Unreadable
 from experiments.run_folder import RunFolder, seed_folders, seed_of, strangers
 from experiments.runs import Run, runs
-from paper import Table, stated, tables
-from report.results import NO_RUN, wanted_iteration
+from paper import Table, reported_iteration, stated
+from report.results import NO_RUN
 
 
-def status(results: Path) -> str:
+def status(tables: Iterable[Table], results: Path) -> str:
     """One line a run: those of the tables, seed 1, and whatever else is there."""
     rows = []
-    for table in tables().values():
+    for table in tables:
         for run in runs(table.dataset, seeds=[stated("finetuning.seed")]):
             rows += [[table.name, *row] for row in _variant(table, run, results)]
     return tabulate(rows, ["table", "run", "state", "iteration", "note"], "simple")
@@ -51,7 +51,7 @@ def _readable_state(table: Table, folder: RunFolder) -> list[str]:
     if state == "missing":
         return [state, "", ""]
     record = folder.record() or {}
-    total = record.get("max_iter") or wanted_iteration(table)
+    total = record.get("max_iter") or reported_iteration(table.dataset)
     if state == "done":
         result = folder.result()
         right = sum(p.label == p.predicted for p in result.predictions)

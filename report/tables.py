@@ -13,14 +13,15 @@ import numpy as np
 from tabulate import tabulate
 
 from experiments.kept_files import Unreadable
-from paper import Row, Table, stated
+from paper import Row, Table, reported_iteration, stated, tables
 from report.line import DASH, Line
 from report.measures import Measures, interval, measures
 from report.notes import notes
-from report.results import SeedResult, found, wanted_iteration
+from report.results import SeedResult, found
 
 FORMATS = ("text", "markdown", "csv", "json")
 COLUMNS = ("", "paper", "ours", "diff.", "95 % interval", "n", "majority", "balanced", "AUC", "seeds", "time", "status")
+OF_THE_PAPER = ("paper", "diff.")  # columns that the table of another dataset does without
 
 
 def lines(table: Table, results: Path) -> list[Line]:
@@ -43,13 +44,15 @@ def render(table: Table, results: Path, form: str, width: int | None = None) -> 
         writer.writerows(asdict(line) for line in table_lines)
         return text.getvalue().rstrip("\n")
     title = table.title if table.source is None else f"Table {table.name}. {table.title}"
+    is_known = table.name in tables()
+    columns = [number for number, name in enumerate(COLUMNS) if is_known or name not in OF_THE_PAPER]
     cells = [_cells(line) for line in table_lines]
     below = [f"- {note}" for note in notes(table, table_lines, results)]
     if form == "markdown" or width is None:
         style = "pipe" if form == "markdown" else "simple"
-        return "\n\n".join([title, _block(cells, range(len(COLUMNS)), style), "\n".join(below)])
+        return "\n\n".join([title, _block(cells, columns, style), "\n".join(below)])
     folded = [textwrap.fill(note, width, subsequent_indent="  ", break_on_hyphens=False) for note in below]
-    return "\n\n".join([title, *_blocks(cells, width), "\n".join(folded)])
+    return "\n\n".join([title, *_blocks(cells, columns, width), "\n".join(folded)])
 
 
 def _lines(table: Table, row: Row, results: Path) -> Iterator[Line]:
@@ -96,7 +99,7 @@ def _status(table: Table, group: list[SeedResult]) -> str:
         marks.append("edited")
     if any(seed.record.get("marks") for seed in group):
         marks.append("see notes")
-    wanted, iteration = wanted_iteration(table), group[0].result.iteration
+    wanted, iteration = reported_iteration(table.dataset), group[0].result.iteration
     if iteration != wanted:
         marks.append(f"{iteration:,} of {wanted:,} iterations" if iteration < wanted else f"at iteration {iteration:,}")
     return ", ".join(marks) or "done"
@@ -132,18 +135,18 @@ def _minutes(group: list[SeedResult]) -> float | None:
     return statistics.fmean(seconds) / 60 if len(seconds) == len(group) else None
 
 
-def _blocks(cells: list[list[str]], width: int) -> Iterator[str]:
+def _blocks(cells: list[list[str]], columns: list[int], width: int) -> Iterator[str]:
     """The table in as many blocks of columns as `width` asks for; each begins with the rows' labels."""
-    columns = list(range(1, len(COLUMNS)))
-    while columns:
-        taken = len(columns)
-        while taken > 1 and len(_block(cells, [0, *columns[:taken]], "simple").partition("\n")[0]) > width:
+    label, *left = columns
+    while left:
+        taken = len(left)
+        while taken > 1 and len(_block(cells, [label, *left[:taken]], "simple").partition("\n")[0]) > width:
             taken -= 1
-        yield _block(cells, [0, *columns[:taken]], "simple")
-        columns = columns[taken:]
+        yield _block(cells, [label, *left[:taken]], "simple")
+        left = left[taken:]
 
 
-def _block(cells: list[list[str]], columns, style: str) -> str:
+def _block(cells: list[list[str]], columns: list[int], style: str) -> str:
     align = ["left" if column in (0, len(COLUMNS) - 1) else "right" for column in columns]
     header = [COLUMNS[column] for column in columns]
     body = [[row[column] for column in columns] for row in cells]

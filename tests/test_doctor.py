@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from experiments import doctor, weights
+from experiments import doctor, doctor_datasets, weights
 from experiments.planning import Options
 from experiments.run_folder import RunFolder
+from paper import VIEWS
 
 
 @pytest.fixture
@@ -67,18 +68,18 @@ def test_results_that_are_a_file_are_found_before_the_run(tmp_path):
     ],
 )
 def test_a_dataset_that_is_not_prepared_comes_with_the_command_that_prepares_it(tmp_path, dataset, said):
-    (finding,) = doctor._dataset(tmp_path / dataset, photos=None)
+    (finding,) = doctor_datasets.examine(tmp_path / dataset, VIEWS, photos=None)
     assert finding.problem
     assert f"{said} {tmp_path}" in finding.text
-    (finding,) = doctor._dataset(tmp_path / dataset, photos=tmp_path)
+    (finding,) = doctor_datasets.examine(tmp_path / dataset, VIEWS, photos=tmp_path)
     assert (finding.problem, finding.text) == (False, f"to be prepared from {tmp_path}")
-    (finding,) = doctor._dataset(tmp_path / dataset, photos=tmp_path / "nowhere")
+    (finding,) = doctor_datasets.examine(tmp_path / dataset, VIEWS, photos=tmp_path / "nowhere")
     assert finding.problem
 
 
 def test_a_store_with_more_or_fewer_photos_than_were_written_is_found(data, monkeypatch):
-    assert not any(finding.problem for finding in doctor._dataset(data / "demo", photos=None))
-    entries = doctor.entries
+    assert not any(finding.problem for finding in doctor_datasets.examine(data / "demo", VIEWS, photos=None))
+    entries = doctor_datasets.entries
     for more in (-1, 1):
-        monkeypatch.setattr(doctor, "entries", lambda store, more=more: entries(store) + more)
-        assert sum(finding.problem for finding in doctor._dataset(data / "demo", photos=None)) == 4
+        monkeypatch.setattr(doctor_datasets, "entries", lambda store, more=more: entries(store) + more)
+        assert sum(finding.problem for finding in doctor_datasets.examine(data / "demo", VIEWS, photos=None)) == 4

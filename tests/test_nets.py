@@ -11,6 +11,7 @@ caffe = pytest.importorskip("caffe")
 from caffe.proto import caffe_pb2  # noqa: E402
 from google.protobuf import text_format  # noqa: E402
 
+from dataset import find  # noqa: E402
 from paper import DATASETS, LAST_LAYER, NETWORKS, ROOT, VIEWS, stated  # noqa: E402
 from prototxt.__main__ import generated_files  # noqa: E402
 from prototxt.generated import MARK  # noqa: E402
@@ -82,6 +83,10 @@ def described(layer: caffe_pb2.LayerParameter) -> str:
     return " ".join(str(word) for word in words)
 
 
+def written_net(dataset: str, network: str, view: str) -> caffe_pb2.NetParameter:
+    return parsed(train_val(find(dataset, ROOT / "data"), network, view))
+
+
 def parsed(text: str) -> caffe_pb2.NetParameter:
     return text_format.Parse(text, caffe_pb2.NetParameter())
 
@@ -111,7 +116,7 @@ def test_caffe_counts_the_papers_parameters(network):
 @pytest.mark.parametrize("dataset", DATASETS)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_last_layer_learns_ten_times_faster_and_nothing_else_does(dataset, network):
-    for layer in parsed(train_val(dataset, network, "global")).layer:
+    for layer in written_net(dataset, network, "global").layer:
         if layer.param:
             factor = 10 if layer.name == LAST_LAYER else 1
             assert [p.lr_mult for p in layer.param] == [factor, factor], layer.name
@@ -123,7 +128,7 @@ def test_last_layer_learns_ten_times_faster_and_nothing_else_does(dataset, netwo
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("view", VIEWS)
 def test_data_layers_read_the_view_and_augment_in_training_alone(network, view):
-    train, test = parsed(train_val("ava-large", network, view)).layer[:2]
+    train, test = written_net("ava-large", network, view).layer[:2]
     assert train.data_param.source == f"data/ava-large/train_{view}_lmdb"
     assert test.data_param.source == f"data/ava-large/test_{view}_lmdb"
     assert (train.include[0].phase, test.include[0].phase) == (caffe_pb2.TRAIN, caffe_pb2.TEST)
@@ -136,22 +141,23 @@ def test_data_layers_read_the_view_and_augment_in_training_alone(network, view):
 def test_solver_is_the_papers_and_its_test_covers_the_papers_test_set(dataset):
     text = (ROOT / f"solvers/{dataset}/alexnet_global.prototxt").read_text()
     solver = text_format.Parse(text, caffe_pb2.SolverParameter())
-    test = parsed(train_val(dataset, "alexnet", "global")).layer[1]
+    test = written_net(dataset, "alexnet", "global").layer[1]
     assert solver.base_lr == pytest.approx(0.0001)
     assert solver.max_iter == 10_000
     assert solver.test_iter[0] * test.data_param.batch_size == stated(f"partitions.{dataset}.test")
 
 
 def test_committed_files_are_what_the_writer_writes():
-    for path, name, text in generated_files():
-        written = (ROOT / path).read_text(encoding="utf-8")
-        assert written.partition("\n")[2] == text, f"{path}: `make prototxt` writes it again"
-        assert written.startswith(MARK.format(name=name, digest=hashlib.sha256(text.encode()).hexdigest())), path
+    for file in generated_files():
+        written = (ROOT / file.path).read_text(encoding="utf-8")
+        assert written.partition("\n")[2] == file.text, f"{file.path}: `make prototxt` writes it again"
+        digest = hashlib.sha256(file.text.encode()).hexdigest()
+        assert written.startswith(MARK.format(name=file.name, digest=digest)), file.path
 
 
 def test_the_writer_writes_a_net_and_a_solver_for_every_variant_and_two_nets_to_deploy_for_each_network():
     variants = [f"{dataset}/{network}_{view}" for dataset in DATASETS for network in NETWORKS for view in VIEWS]
-    paths = [path for path, _, _ in generated_files()]
+    paths = [file.path for file in generated_files()]
     assert sorted(paths) == sorted(
         [f"prototxt/{variant}/train_val.prototxt" for variant in variants]
         + [f"solvers/{variant}.prototxt" for variant in variants]
@@ -180,7 +186,7 @@ def test_writer_keeps_an_edited_file_until_forced(tmp_path):
     solver.write_text(edited := original.replace("max_iter: ", "max_iter: 1"))
     (said,) = write(tmp_path).splitlines()
     assert said.startswith(f"kept as edited: {path}")
-    assert "make prototxt FORCE=1" in said
+    assert f"-m prototxt --out {tmp_path} --force` overwrites edits" in said
     assert solver.read_text() == edited
     assert write(tmp_path, "--force") == f"written: {path}\n"
     assert solver.read_text() == original

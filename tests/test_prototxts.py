@@ -140,7 +140,7 @@ def test_nothing_is_said_of_the_prototxts_that_the_writer_gives(data, tmp_path):
         for run in runs(dataset, seeds=[1]):
             texts = resolve(run, tmp_path)
             assert texts.overridden == texts.warnings == texts.marks == texts.unrepeatable == []
-            assert edits.differences(run, texts) == {}
+            assert edits.differences(run, texts, tmp_path) == {}
 
 
 def test_what_is_written_into_the_runs_folder_is_what_caffe_is_to_read_there(data, tmp_path):

@@ -8,10 +8,11 @@ import pytest
 
 pytest.importorskip("caffe", reason="Caffe is not built here")
 
+from dataset import find
 from experiments import remarks
 from experiments.prototxts import Prototxts, resolve
 from experiments.runs import Run
-from paper import LAST_LAYER
+from paper import LAST_LAYER, ROOT
 from prototxt.messages import caffe_pb2, read
 
 RUN = Run("demo", "alexnet", "global", 1)
@@ -40,10 +41,11 @@ def resolved(tmp_path, data, monkeypatch):
 
 def test_only_what_a_person_set_is_said_not_to_be_used():
     solver = read(RUN.solver, caffe_pb2.SolverParameter())
-    assert list(remarks.overridden(RUN, solver)) == []
+    demo = find("demo", ROOT / "data")
+    assert list(remarks.overridden(RUN, demo, solver)) == []
     solver.random_seed = 7
     solver.test_iter.append(3)
-    seed, test_iter = remarks.overridden(RUN, solver)
+    seed, test_iter = remarks.overridden(RUN, demo, solver)
     assert "alexnet_global.prototxt: random_seed: 7 is not used: --seeds decides" in seed
     assert "alexnet_global.prototxt: test_iter: 12 test_iter: 3 is not used: every test photo is scored" in test_iter
 

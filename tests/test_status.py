@@ -6,6 +6,7 @@ import re
 import pytest
 
 from experiments.run_folder import Prediction, Progress, RunFolder
+from paper import tables
 from report.status import status
 
 RECORD = {"run": {}, "inputs": {}, "max_iter": 400}
@@ -20,7 +21,9 @@ def folder(tmp_path) -> RunFolder:
 
 
 def line(folder: RunFolder) -> str:
-    return re.search(r"^demo +demo/alexnet_global/seed-3 +(.*)$", status(folder.path.parents[2]), re.M)[1]
+    return re.search(
+        r"^demo +demo/alexnet_global/seed-3 +(.*)$", status(tables().values(), folder.path.parents[2]), re.M
+    )[1]
 
 
 def test_time_left_is_worked_out_from_the_pace_of_this_attempt(folder):
@@ -47,7 +50,7 @@ def test_a_failed_run_says_why(folder):
 def test_one_unreadable_run_is_one_line_and_all_others_are_shown(folder, content):
     (folder.path / "run.json").write_bytes(content)
     (folder.path.parent / "seed-1-old").mkdir()
-    text = status(folder.path.parents[2])
+    text = status(tables().values(), folder.path.parents[2])
     assert re.search(r"^demo +demo/alexnet_global/seed-3 +unreadable .*run\.json: ", text, re.M)
     assert re.search(r"^demo +demo/alexnet_global/seed-1-old +ignored +its name is not seed-<number>$", text, re.M)
     assert len(re.findall(r" missing$", text, re.M)) == 20

@@ -1,0 +1,63 @@
+"""Which tables there are: the paper's, the demo's, and one of every other dataset that is prepared or has results."""
+
+from user_error import UserError
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from dataset import find, listed, may_be, own_table, prepared
+from experiments.kept_files import Unreadable
+from experiments.run_folder import seed_folders
+from paper import DATASETS, NETWORKS, VIEWS, Table, tables
+
+
+def table(name: str, data: Path, results: Path) -> Table:
+    """The table called `name`, or that of a dataset; UserError where there is none.
+
+    The title of one that is not the paper's shows the rule of the photos that its runs saw; `data` is only looked at
+    where there is no run. So a colleague's results can be shown without the photos.
+    """
+    for paper in tables().values():
+        if name in (paper.name, paper.dataset):
+            return paper
+    if has_results(name, results) and (rule := next(_rules(results / name), None)):
+        return own_table(name, rule)
+    if name in prepared(data):
+        return find(name, data).table
+    if has_results(name, results):
+        return own_table(name)
+    raise UserError(
+        f"{name!r} is no table ({', '.join(tables())}), nor a dataset that is prepared or has results: {listed(data)}"
+    )
+
+
+def all_tables(data: Path, results: Path) -> list[Table]:
+    """The paper's tables and the demo's, then those of all other datasets, by name."""
+    others = {*prepared(data), *_with_results(results)} - {*DATASETS}
+    return [*tables().values(), *(own_table(name) for name in sorted(others))]
+
+
+def has_results(name: str, results: Path) -> bool:
+    """Whether there are runs of a dataset of this name, by the names of the folders."""
+    variants = (f"{network}_{view}" for network in NETWORKS for view in VIEWS)
+    return may_be(name) and any(os.path.isdir(results / name / variant) for variant in variants)
+
+
+def _with_results(results: Path) -> Iterator[str]:
+    try:
+        names = os.listdir(results)
+    except OSError:
+        return
+    yield from (name for name in names if has_results(name, results))
+
+
+def _rules(folder: Path) -> Iterator[str]:
+    """The rules by which the photos of a dataset's runs were chosen, as far as their records can be read."""
+    for variant in (folder / f"{network}_{view}" for network in NETWORKS for view in VIEWS):
+        with suppress(Unreadable):
+            for run in seed_folders(variant):
+                rule = ((run.record() or {}).get("dataset") or {}).get("rule")
+                if isinstance(rule, str):
+                    yield rule
