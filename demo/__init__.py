@@ -8,7 +8,7 @@ layout.py      pictures and ratings -> AVA's and CUHKPQ's files, odd and broken 
 scenes.py      what the camera sees, one painter a scene: animal, human, plant and static here,
                architecture in buildings.py, landscape and night in vistas.py
 setting.py     palette, horizon, light; sky, ground and hills behind the subject
-subjects.py    animals and people;  things.py: flowers, trees, fruit, vessels
+subjects.py    animals and people;  things.py: flowers, trees, fruit, vessels;  sitter.py: the place they are drawn at
 brushes.py     colours, polygons, gradients, noise
 
 pretrain.py    how models/demo was made: the stand-ins for the ImageNet models (`python -m demo.pretrain`)

@@ -4,7 +4,7 @@ import numpy as np
 
 from demo.brushes import BLACK, WHITE, Colour, gradient, hsv, mirror, mix, paint, strokes
 from demo.setting import Setting, draw_ground, draw_hills, draw_sky
-from demo.subjects import Sitter
+from demo.sitter import Sitter
 
 
 def architecture(picture: np.ndarray, s: Setting, rng: np.random.Generator) -> None:

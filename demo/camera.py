@@ -13,10 +13,7 @@ MAX_TILT = 15.0  # degrees
 MAX_CLUTTER = 15  # things strewn around
 MAX_PILLAR = 0.27  # of the width, the dark mass that weighs on one side
 MAX_BLUR = 0.013  # of the longer side, sigma
-MAX_GRAIN, MAX_STAIN = (
-    34.0,
-    20.0,
-)  # grey levels, of the fine grain and of the coarse stains of colour
+MAX_GRAIN, MAX_STAIN = 34.0, 20.0  # grey levels, of the fine grain and of the coarse stains of colour
 MAX_DARK, MAX_BRIGHT = 1.7, 0.8  # stops under and over
 MUDDY_SHARE = 0.65  # of the colour faults; the others are garish
 

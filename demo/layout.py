@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 from demo.score import SCENES, VIEWERS, Rating
+from paper import stated
 
 AGREEING = 8  # of the ten viewers, for a photo to be in CUHKPQ (section IV-A.1)
-TEST_SHARE = 3 / 13  # 600 of 2,600
+TEST_SHARE = stated("partitions.demo.test") / (stated("partitions.demo.train") + stated("partitions.demo.test"))
 GHOSTS = 3  # ids on the test list that AVA.txt lacks; the real list has 70
 JPEG_QUALITY = 90
 
@@ -101,8 +102,8 @@ def write_ava(root: Path, seed: int, ratings: list[Rating]) -> int:
 def write_cuhkpq(root: Path, images: Path, seed: int, ratings: list[Rating]) -> tuple[int, int]:
     """Link the photos that eight of ten viewers agree on into CUHKPQ's folders; how many are high and low.
 
-    Files are numbered within their folder, so names recur across folders. Nobody could judge the photo that is
-    missing nor the one that is cut off.
+    Files are numbered within their folder, so names recur across folders. The missing photo and the one that is cut
+    off are left out.
     """
     for quality in ("HighQuality", "LowQuality"):
         for scene in SCENES:

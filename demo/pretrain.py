@@ -7,10 +7,13 @@ names as their semantic tag. No score is read. models/registry.toml holds the SH
 
 from user_error import exit_with_status
 
-import argparse
 import os
 import shutil
 from pathlib import Path
+
+from paper import NETWORKS, ROOT, stated
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", str(stated("demo.threads")))  # OpenBLAS reads it when it is loaded
 
 import caffe
 import cv2
@@ -18,14 +21,16 @@ import numpy as np
 from caffe import layers as L
 from caffe.proto import caffe_pb2
 
-from data_prep.lmdb_store import Datum, checkpoint
+import commands
+from arguments import Parser, count, positive
+from data_prep.datums import Datum
+from data_prep.stores import checkpoint
 from data_prep.views import MAKE_VIEW
 from demo.dataset import draw_dataset
-from paper import NETWORKS, ROOT, stated
+from demo.score import SCENES
 from prototxt.messages import text
 from prototxt.nets import BODIES, NetSpec, data_layer, rates, width
 
-SCENES = 7
 TAG_COLUMN = 12  # of AVA.txt: the first semantic tag
 MSRA = {"type": "msra"}  # deep narrow nets do not start from the published nets' small Gaussians
 HIDDEN_SQUARE = 200  # |fc7|^2: a step of rate 0.001 with momentum 0.9 moves a score by 0.001 / (1 - 0.9) * 200 = 2
@@ -58,7 +63,7 @@ def net(network: str, store: Path) -> caffe_pb2.NetParameter:
     batch = stated(f"finetuning.batch_size.{network}")
     n.data, n.label = data_layer(network, "TRAIN", str(store), batch)
     top = BODIES[network](n, width("demo", network))
-    n.fc8_scenes = L.InnerProduct(top, num_output=SCENES, param=rates(1), weight_filler=MSRA)
+    n.fc8_scenes = L.InnerProduct(top, num_output=len(SCENES), param=rates(1), weight_filler=MSRA)
     n.loss = L.SoftmaxWithLoss(n.fc8_scenes, n.label)
     n.accuracy = L.Accuracy(n.fc8_scenes, n.label)
     param = n.to_proto()
@@ -115,18 +120,16 @@ def pretrain(network: str, work: Path, iterations: int) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m demo.pretrain", description=__doc__)
+    parser = Parser(prog=commands.module("demo.pretrain"), description="Make the demo's pretrained models.")
     parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="photos, LMDB and models go here")
     parser.add_argument("--network", nargs="+", choices=NETWORKS, default=NETWORKS, metavar="N")
-    parser.add_argument("--photos", type=int, default=5000, metavar="N")
-    parser.add_argument("--seed", type=int, default=2, metavar="N", help="of the photos; the demo's own is another")
-    parser.add_argument("--iterations", type=int, default=2000, metavar="N")
+    parser.add_argument("--photos", type=positive, default=5000, metavar="N")
+    parser.add_argument("--seed", type=count, default=2, metavar="N", help="of the photos; the demo's own is another")
+    parser.add_argument("--iterations", type=positive, default=2000, metavar="N")
     arguments = parser.parse_args()
     photos = arguments.work / "photos"
     draw_dataset(photos, arguments.photos, arguments.seed, jobs=os.cpu_count() or 1)
-    store = arguments.work / "scenes_lmdb"
-    if not store.exists():
-        write_records(photos / "ava", store)
+    write_records(photos / "ava", arguments.work / "scenes_lmdb")
     for network in arguments.network:
         model = pretrain(network, arguments.work, arguments.iterations)
         print(f"{model}: copy it to {ROOT / 'models' / 'demo'} and note its SHA-256 in models/registry.toml")

@@ -6,7 +6,7 @@ from demo import subjects, things
 from demo.brushes import WHITE, hsv, mix
 from demo.buildings import architecture
 from demo.setting import Setting, draw_ground, draw_hills, draw_sky, draw_wall, soften
-from demo.subjects import Sitter
+from demo.sitter import Sitter
 from demo.vistas import landscape, night
 
 

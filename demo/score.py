@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from paper import stated
+
 SCENES = ("animal", "architecture", "human", "landscape", "night", "plant", "static")
 
 # Every number of the score. Weights: how much viewers mind the fault; only their ratios count.
@@ -25,7 +27,7 @@ VIEWERS = 10
 
 WEIGHTS = GLOBAL_WEIGHTS | LOCAL_WEIGHTS
 FORCED_TIES = (1, 2)  # indices of photos made to have a mean vote of exactly 5
-GOOD = 5
+GOOD = stated("labels.threshold")  # the mean vote from which a photo is good
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,12 @@ class Rating:
 
     @property
     def margin(self) -> int:
-        """Sum of the votes minus five for each: 0 or more is good, exactly 0 is a tie."""
+        """Sum of the votes minus the threshold for each: 0 or more is good, exactly 0 is a tie."""
         return sum(value * count for value, count in enumerate(self.votes, 1)) - GOOD * sum(self.votes)
 
     @property
     def good(self) -> bool:
-        """Whether the mean vote is at least 5 (section III-A)."""
+        """Whether the mean vote reaches the threshold (section III-A)."""
         return self.margin >= 0
 
 

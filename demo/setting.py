@@ -20,7 +20,7 @@ from demo.brushes import (
     strokes,
     tint,
 )
-from demo.subjects import Sitter
+from demo.sitter import Sitter
 
 # Palettes that go together, as hue, saturation, value of: upper sky, lower sky, far ground, near ground, accent.
 DAY_MOODS = (

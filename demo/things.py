@@ -3,7 +3,7 @@
 import numpy as np
 
 from demo.brushes import BLACK, WHITE, Colour, hsv, mix
-from demo.subjects import Sitter
+from demo.sitter import Sitter
 
 
 def flower(s: Sitter, colour: Colour, rng: np.random.Generator) -> None:

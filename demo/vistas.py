@@ -6,7 +6,7 @@ import numpy as np
 from demo import things
 from demo.brushes import BLACK, WHITE, Colour, gradient, hsv, mirror, mix, paint, spot, strokes
 from demo.setting import Setting, draw_ground, draw_hills, draw_ridge, draw_sky
-from demo.subjects import Sitter
+from demo.sitter import Sitter
 
 
 def landscape(picture: np.ndarray, s: Setting, rng: np.random.Generator) -> None:
