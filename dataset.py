@@ -40,7 +40,7 @@ def find(name: str, data: Path) -> Dataset:
     photos = content["splits"]["test"]["written"]
     if photos < 1:
         raise UserError(f"{data / name} has no test photo: remove it, and prepare it with some")
-    return Dataset(name, photos, test_batch(photos), own_table(name, content["rule"]))
+    return Dataset(name, photos, largest_batch(photos), own_table(name, content["rule"]))
 
 
 def known(name: str, data: Path) -> str:
@@ -76,7 +76,7 @@ def views(name: str, data: Path) -> tuple[str, ...]:
     return tuple(view for view in VIEWS if view in content["views"])
 
 
-def test_batch(photos: int) -> int:
+def largest_batch(photos: int) -> int:
     """The largest divisor of a number of test photos that is small enough for a batch."""
     return max(batch for batch in range(1, stated("evaluation.largest_batch") + 1) if photos % batch == 0)
 

@@ -38,7 +38,7 @@ def status(arguments: argparse.Namespace) -> None:
     from report.status import status
 
     data, results, name = arguments.data, existing(arguments.results), arguments.dataset
-    asked = [datasets.table(name, data, results)] if name else datasets.all_tables(data, results)
+    asked = [datasets.of_dataset(name, data, results)] if name else datasets.all_tables(data, results)
     print(status(asked, results))
 
 

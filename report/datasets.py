@@ -9,18 +9,23 @@ from pathlib import Path
 
 from dataset import find, listed, may_be, own_table, prepared
 from experiments.kept_files import Unreadable
-from experiments.run_folder import seed_folders
+from experiments.run_folder import RunFolder
 from paper import DATASETS, NETWORKS, VIEWS, Table, tables
 
 
 def table(name: str, data: Path, results: Path) -> Table:
-    """The table called `name`, or that of a dataset; UserError where there is none.
+    """The table called `name`, or that of the dataset; UserError where there is neither."""
+    return tables()[name] if name in tables() else of_dataset(name, data, results)
+
+
+def of_dataset(name: str, data: Path, results: Path) -> Table:
+    """The table of a dataset; UserError unless it is the paper's, is prepared in `data`, or has results.
 
     The title of one that is not the paper's shows the rule of the photos that its runs saw; `data` is only looked at
     where there is no run. So a colleague's results can be shown without the photos.
     """
     for paper in tables().values():
-        if name in (paper.name, paper.dataset):
+        if name == paper.dataset:
             return paper
     if has_results(name, results) and (rule := next(_rules(results / name), None)):
         return own_table(name, rule)
@@ -28,9 +33,8 @@ def table(name: str, data: Path, results: Path) -> Table:
         return find(name, data).table
     if has_results(name, results):
         return own_table(name)
-    raise UserError(
-        f"{name!r} is no table ({', '.join(tables())}), nor a dataset that is prepared or has results: {listed(data)}"
-    )
+    names = f"tables are {', '.join(tables())}; {listed(data)}"
+    raise UserError(f"there is no dataset {name!r}, prepared or with results: {names}")
 
 
 def all_tables(data: Path, results: Path) -> list[Table]:
@@ -55,9 +59,8 @@ def _with_results(results: Path) -> Iterator[str]:
 
 def _rules(folder: Path) -> Iterator[str]:
     """The rules by which the photos of a dataset's runs were chosen, as far as their records can be read."""
-    for variant in (folder / f"{network}_{view}" for network in NETWORKS for view in VIEWS):
+    for path in sorted(folder.glob("*/seed-*/run.json")):
         with suppress(Unreadable):
-            for run in seed_folders(variant):
-                rule = ((run.record() or {}).get("dataset") or {}).get("rule")
-                if isinstance(rule, str):
-                    yield rule
+            rule = ((RunFolder(path.parent).record() or {}).get("dataset") or {}).get("rule")
+            if isinstance(rule, str):
+                yield rule

@@ -61,7 +61,7 @@ def _of_a_run(name: str, record: Record) -> Iterator[str]:
 def _of_the_photos(table: Table, records: list[Record]) -> Iterator[str]:
     """By which rule the photos were chosen, unless the title says so, and what their preparation noted."""
     rules = dict.fromkeys(one_line(record["dataset"]["rule"]) for record in records)
-    yield from (f"Photos: {rule}." for rule in rules if rule not in table.title)
+    yield from (f"Photos: {rule}." for rule in rules if not table.title.endswith(f"({rule})"))
     noted = dict.fromkeys(one_line(note) for record in records for note in record["dataset"].get("notes", ()))
     yield from (f"Photos: {note.removesuffix('.')}." for note in noted)
 

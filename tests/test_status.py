@@ -7,6 +7,7 @@ import pytest
 
 from experiments.run_folder import Prediction, Progress, RunFolder
 from paper import tables
+from report.datasets import all_tables
 from report.status import status
 
 RECORD = {"run": {}, "inputs": {}, "max_iter": 400}
@@ -69,6 +70,19 @@ def test_json_of_other_types_is_unreadable_not_a_traceback(folder):
             assert line(folder)
         (folder.path / name).unlink()
         folder.write_record(RECORD)
+
+
+def test_datasets_that_are_prepared_or_have_results_are_listed_below_the_papers(tmp_path):
+    data, results = tmp_path / "data", tmp_path / "results"
+    for place in (data / "prepared", results / "b" / "vgg16_local", results / "a" / "alexnet_global", results / "I"):
+        place.mkdir(parents=True)
+    (data / "prepared/summary.json").touch()
+    (results / "notes").touch()
+    names = [table.name for table in all_tables(data, results)]
+    assert names == [*tables(), "a", "b", "prepared"]
+    text = status(all_tables(data, results), results)
+    assert re.search(r"^a +a/alexnet_global/seed-1 +missing$", text, re.M)
+    assert all_tables(tmp_path / "nowhere", tmp_path / "results/notes") == [*tables().values()]
 
 
 def test_a_done_run_has_its_accuracy_and_its_own_length(folder):

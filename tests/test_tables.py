@@ -1,8 +1,11 @@
 """A printed table says what the runs say, and a missing run is a dash."""
 
+from user_error import UserError
+
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from experiments.run_folder import Evaluation, Prediction, RunFolder
 from paper import ROOT, tables
+from report.datasets import of_dataset, table
 from report.measures import interval, measures
 from report.tables import FORMATS, lines, render
 
@@ -24,7 +28,7 @@ def predictions(n: int, good: int, right_good: int, right_bad: int) -> list[Pred
 
 
 def write_run(
-    results, variant, seed, rows, iteration=10_000, edited=False, gpus=("H200",), dataset="0", marks=()
+    results, variant, seed, rows, iteration=10_000, edited=False, gpus=("H200",), dataset="0", marks=(), notes=None
 ) -> None:
     folder = RunFolder(results / variant / f"seed-{seed}")
     folder.path.mkdir(parents=True)
@@ -46,6 +50,9 @@ def write_run(
             "max_iter": iteration,
         }
     )
+    if notes is not None:  # an earlier version kept none
+        record = folder.record()
+        folder.write_record(record | {"dataset": record["dataset"] | {"notes": notes}})
     folder.finish(iteration)
 
 
@@ -61,24 +68,23 @@ def results(tmp_path):
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_table_is_printed_as_in_the_golden_file(results, form):
-    table = tables()["III"]
-    printed = render(table, results, form, width=140) + "\n"
+    printed = render(tables()["III"], results, form, width=140) + "\n"
     assert printed == (GOLDEN / f"table-III.{form}").read_text(encoding="utf-8")
 
 
 def test_all_formats_show_the_same_rows(results):
-    table = tables()["III"]
-    as_json = json.loads(render(table, results, "json"))
-    as_csv = list(csv.DictReader(io.StringIO(render(table, results, "csv"))))
-    assert [row["method"] for row in as_json] == [row["method"] for row in as_csv] == [row.label for row in table.rows]
+    three = tables()["III"]
+    as_json = json.loads(render(three, results, "json"))
+    as_csv = list(csv.DictReader(io.StringIO(render(three, results, "csv"))))
+    assert [row["method"] for row in as_json] == [row["method"] for row in as_csv] == [row.label for row in three.rows]
     assert [str(row["ours"] or "") for row in as_json] == [row["ours"] for row in as_csv]
 
 
 def test_missing_run_is_a_dash_and_never_a_number(tmp_path):
-    for table in tables().values():
-        ours = lines(table, tmp_path)
+    for each in tables().values():
+        ours = lines(each, tmp_path)
         assert all(line.ours is None and line.low is None and line.n is None for line in ours)
-        text = render(table, tmp_path, "text")
+        text = render(each, tmp_path, "text")
         assert text.count("missing") == 4
 
 
@@ -132,6 +138,51 @@ def test_marks_of_a_run_are_shown(tmp_path):
     text = render(tables()["III"], tmp_path, "text")
     assert "see notes" in text
     assert "- Local view, AlexNet, seed 1: reads another LMDB." in text
+
+
+OWN = "mine/alexnet_local"
+
+
+def test_the_table_of_a_dataset_of_ones_own_has_the_papers_rows_and_no_column_of_the_papers(tmp_path):
+    write_run(
+        tmp_path, OWN, 1, predictions(100, 70, 60, 10), notes=["labels were made\nfrom shares.", "two are missing"]
+    )
+    table = of_dataset("mine", tmp_path / "no data", tmp_path)
+    text = render(table, tmp_path, "text")
+    assert text.startswith("Accuracy of mine (the rule of the summary)\n\n")
+    assert re.search(r"^Local view, AlexNet +70\.00% +60\.\d\d to .* done$", text, re.M)
+    assert text.count(" missing") == 3 + 1
+    assert "- Photos: labels were made from shares.\n- Photos: two are missing.\n" in text
+    assert "- Photos: the rule of the summary" not in text  # the title says it
+    assert "- At iteration 5,000, sufficient by IV-D: Local view, AlexNet 50.00%.\n" in text
+    assert "- Ours too, where the paper is silent" in text
+    assert "The paper names" not in text
+    for form in ("text", "markdown"):
+        assert re.findall("paper  |diff", render(table, tmp_path, form, width=200)) == []
+    rows = json.loads(render(table, tmp_path, "json"))
+    assert [row["method"] for row in rows] == [row.label for row in tables()["I"].rows]
+    assert {(row["paper"], row["difference"]) for row in rows} == {(None, None)}
+    (header, first, *_) = csv.reader(io.StringIO(render(table, tmp_path, "csv")))
+    assert header == list(rows[0])
+    assert first[header.index("paper")] == first[header.index("difference")] == ""
+
+
+def test_a_name_of_the_papers_gives_its_table_whatever_lies_there(tmp_path):
+    for paper in tables().values():
+        assert table(paper.name, tmp_path, tmp_path) == table(paper.dataset, tmp_path, tmp_path) == paper
+    for name in ("mine", "iii", "../mine", ""):
+        with pytest.raises(
+            UserError, match=f"no dataset '{name}', prepared or with results: tables are I, II, III, IV"
+        ):
+            table(name, tmp_path, tmp_path)
+
+
+def test_a_dataset_with_results_that_cannot_be_read_has_a_table_that_says_so(tmp_path):
+    write_run(tmp_path, OWN, 1, predictions(100, 70, 60, 10))
+    (tmp_path / OWN / "seed-1/run.json").write_text("{")
+    text = render(of_dataset("mine", tmp_path, tmp_path), tmp_path, "text")
+    assert text.startswith("Accuracy of mine\n\n")
+    assert "- Unreadable: " in text
 
 
 def test_a_folded_table_fits_and_shows_all_columns(results):
