@@ -1,5 +1,7 @@
 """Files that are either whole or not there, their hashes, and locks that end with the process that holds them."""
 
+from user_error import UserError
+
 import fcntl
 import hashlib
 import os
@@ -19,7 +21,7 @@ def write_atomically(path: Path, content: str | bytes, durable: bool = True) -> 
 
     Where it is `durable`, so does a power cut.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode(errors="surrogateescape") if isinstance(content, str) else content
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
@@ -62,9 +64,11 @@ def locked(path: Path, shared: bool = False, patience: float = 0) -> Iterator[Bi
     Yields the open file. An exclusive lock makes the file where there is none. A `shared` one only reads it: it is for
     those who want to know whether somebody works there, who may have no right to write, and who do not hinder each
     other. Raises Held where another process holds the lock for longer than `patience` seconds; FileNotFoundError where
-    a shared lock finds no file.
+    a shared lock finds no file; UserError where the lock is a link, to a file that is none of ours.
     """
-    flags = os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT
+    if path.is_symlink():
+        raise UserError(f"{path} is a symbolic link, not a lock: remove it")
+    flags = os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     deadline = time.monotonic() + patience
     with os.fdopen(os.open(path, flags, 0o666), "rb" if shared else "r+b", buffering=0) as file:

@@ -77,10 +77,12 @@ def _conclude_import(kind: type[BaseException], error: BaseException, trace: Tra
         _leave(status)
 
 
-def _plain(error: UnicodeError) -> tuple[str, int]:
-    """Replace what an encoding lacks (an error handler of `codecs`)."""
-    lacking = error.object[error.start : error.end]
-    return "".join(PLAIN.get(character, "?") for character in lacking), error.end
+def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Replace what an encoding lacks (an error handler of `codecs`); bytes of a file's name stay as they are."""
+    character, rest = error.object[error.start], error.start + 1
+    if "\udc80" <= character <= "\udcff":  # how Python holds a byte of a name that is not UTF-8
+        return bytes([ord(character) - 0xDC00]), rest
+    return PLAIN.get(character, "?"), rest
 
 
 def _open_standard_streams() -> None:

@@ -21,8 +21,9 @@ import numpy as np
 import psutil
 
 from benchmarks.table import Comparison, in_turns, markdown, seconds
-from data_prep import lmdb_store, views
+from data_prep import datums, stores, views
 from data_prep.decoder import decode
+from data_prep.pictures import Place
 from data_prep.records import Wanted, make_records
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,13 +82,13 @@ def print_details(folder: Path, photos: int, rounds: int) -> None:
 
 def print_stages(files: list[str], folder: Path) -> None:
     """Print where the time of one photo goes, measured in one process."""
-    places = [memoryview(bytearray(lmdb_store.RECORD_BYTES)) for _ in range(2)]
+    places = [memoryview(bytearray(datums.RECORD_BYTES)) for _ in range(2)]
     both = Wanted(("global", "local"), False)
     data = [Path(path).read_bytes() for path in files]
     pictures = [decode(content) for content in data]
-    before, after = lmdb_store.raw_frame(1)
-    record = before + bytes(lmdb_store.RAW_BYTES) + after
-    whole = per_photo(lambda path: make_records(path, 1, both, places), files)
+    before, after = datums.raw_frame(1)
+    record = before + bytes(datums.RAW_BYTES) + after
+    whole = per_photo(lambda path: make_records(Place(path), 1, both, places), files)
     bare = per_photo(lambda content: cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), data)
     stages = {
         "reading the file": per_photo(lambda path: Path(path).read_bytes(), files),
@@ -100,7 +101,7 @@ def print_stages(files: list[str], folder: Path) -> None:
 
     def store_all(_: object) -> None:
         for name in ("global", "local"):
-            with lmdb_store.checkpoint(folder / f"{name}_stage", 64) as put:
+            with stores.checkpoint(folder / f"{name}_stage", 64) as put:
                 for position in range(64):
                     put(position, memoryview(record))
         shutil.rmtree(folder / "global_stage")

@@ -7,7 +7,7 @@ import caffe
 from caffe.proto import caffe_pb2
 
 from benchmarks.table import Comparison, in_turns, seconds
-from data_prep.lmdb_store import entries, read_records
+from data_prep.stores import entries, read_records
 from experiments.evaluation import TestPass
 from experiments.prototxts import resolve
 from experiments.runs import Run

@@ -41,7 +41,8 @@ from torch.optim import SGD
 from benchmarks.data_prep import draw
 from benchmarks.opencv_reader import P_TOLERANCE, centre, opencv_p_good
 from benchmarks.torch_nets import NETS
-from data_prep.lmdb_store import Datum, checkpoint
+from data_prep.datums import Datum
+from data_prep.stores import checkpoint
 from data_prep.views import global_view
 from experiments.evaluation import TestPass
 from experiments.prototxts import resolve

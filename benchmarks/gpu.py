@@ -19,7 +19,7 @@ from tabulate import tabulate
 from benchmarks import agreement, stand_in, step
 from benchmarks.child import call
 from benchmarks.table import machine, markdown, seconds
-from data_prep.lmdb_store import entries
+from data_prep.stores import entries
 from paper import NETWORKS, ROOT, VIEWS, stated
 
 LAYER = re.compile(r"\]\s+(\S+)\s+(forward|backward): ([\d.]+) ms")

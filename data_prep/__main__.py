@@ -4,17 +4,18 @@ from user_error import UserError, exit_with_status
 
 import argparse
 import os
-from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import commands
 from arguments import Parser, count, positive
-from data_prep.partitions import Partition
-from data_prep.request import Request, checked_name, digest_of_files, digest_of_lines
+from data_prep.request import Request, checked_own_name
+from data_prep.sources import Source
 from paper import VIEWS, stated
 
+INPUTS = ("root", "images", "extra", "list", "good", "bad")  # options that name folders and files
 SMALL_RULES = ("decile-193k", "decile", "extreme")
 
 
@@ -24,48 +25,30 @@ def main() -> None:
 
 
 def _ava(arguments: argparse.Namespace) -> None:
-    from data_prep import ava, partitions
+    from data_prep.ava import Copy
 
     small = arguments.partition == "small"
     if small and arguments.delta:
         raise UserError("--delta belongs to --partition large; small has --small-rule")
     if not small and arguments.small_rule:
         raise UserError("--small-rule belongs to --partition small")
-    rule = arguments.small_rule or stated("partitions.ava-small.small_rule")
-    lists = [ava.table_path(arguments.root)] + ([] if small else [ava.test_list_path(arguments.root)])
-    parameters = {"small_rule": rule} if small else {"delta": str(arguments.delta.normalize())}
-    request = _request(arguments, {**parameters, "lists": digest_of_files(lists)})
-
-    def partition() -> Partition:
-        photos = ava.read_ava(arguments.root)
-        if small:
-            return partitions.ava_small(photos, rule, arguments.seed)
-        return partitions.ava_large(
-            photos,
-            ava.read_test_list(arguments.root),
-            arguments.seed,
-            Fraction(arguments.delta),
-        )
-
-    _run(arguments, request, partition, lambda: ava.images_folder(arguments.root))
+    rule = (arguments.small_rule or stated("partitions.ava-small.small_rule")) if small else None
+    source = Copy(
+        arguments.root, arguments.partition, arguments.seed, Fraction(arguments.delta), rule, arguments.images
+    )
+    own = {"small_rule": rule} if small else {"delta": str(arguments.delta.normalize())}
+    _prepare(arguments, source, source.name, {"partition": arguments.partition, **own})
 
 
 def _cuhkpq(arguments: argparse.Namespace) -> None:
-    from data_prep import cuhkpq, partitions
+    from data_prep.cuhkpq import Copy, refuse_without_extra
 
     if arguments.partition == "large" and not arguments.extra:
-        raise cuhkpq.refuse_without_extra()
+        raise refuse_without_extra()
     if arguments.partition == "small" and arguments.extra:
         raise UserError("--extra belongs to --partition large")
-    photos = cuhkpq.read_cuhkpq(arguments.root)
-    extra = cuhkpq.read_extra(arguments.extra, photos) if arguments.extra else []
-    lists = digest_of_lines(f"{photo.photo_id} {photo.label}" for photo in [*photos, *extra])
-    _run(
-        arguments,
-        _request(arguments, {"lists": lists}),
-        lambda: partitions.cuhkpq(photos, extra, arguments.seed),
-        lambda: None,
-    )
+    source = Copy(arguments.root, arguments.partition, arguments.seed, arguments.extra)
+    _prepare(arguments, source, source.name, {"partition": arguments.partition})
 
 
 def _demo(arguments: argparse.Namespace) -> None:
@@ -80,46 +63,36 @@ def _demo(arguments: argparse.Namespace) -> None:
     print(f"next: {commands.module('data_prep', 'ava', *options)}")
 
 
-def _request(arguments: argparse.Namespace, parameters: dict[str, str]) -> Request:
-    views = tuple(view for view in VIEWS if view in arguments.views)
-    parameters = {
-        "dataset": arguments.dataset,
-        "partition": arguments.partition,
-        "seed": arguments.seed,
-        "views": list(views),
-        "encoded": arguments.encoded,
-        **parameters,
-    }
-    return Request(
-        name=checked_name(arguments.name or f"{arguments.dataset}-{arguments.partition}"),
+def _prepare(arguments: argparse.Namespace, source: Source, usual_name: str, parameters: dict[str, Any]) -> None:
+    """Print what would be done, or do it, or say that it is already done.
+
+    `parameters` are those of the reader that decide the lists, as their options are called.
+    """
+    from data_prep import prepare, texts
+
+    views = [view for view in VIEWS if view in arguments.views]
+    decisive = parameters | {"seed": arguments.seed, "views": views, "encoded": arguments.encoded}
+    given = {name: getattr(arguments, name, None) for name in INPUTS}
+    request = Request(
+        name=checked_own_name(arguments.name or usual_name, usual_name),
         out=arguments.out,
-        root=arguments.root,
-        views=views,
+        inputs={name: path for name, path in given.items() if path},
+        views=tuple(views),
         encoded=arguments.encoded,
-        parameters=parameters,
-        extra=getattr(arguments, "extra", None),
+        parameters={"dataset": arguments.dataset, **decisive, "lists": source.digest()},
     )
-
-
-def _run(
-    arguments: argparse.Namespace,
-    request: Request,
-    partition: Callable[[], Partition],
-    require_images: Callable[[], object],
-) -> None:
-    """Print what would be done, or do it, or say that it is already done."""
-    from data_prep import prepare, space, summary
-
     if arguments.dry_run:
-        print(space.forecast(request, partition()))
+        print(texts.forecast(request, source.partition()))
         return
     content = prepare.finished(request)
     if content:
         print(f"{request.folder} is already complete")
+        for line in texts.changes(content, request):
+            print(f"note: {line}")
     else:
-        require_images()
-        content = prepare.prepare(request, partition(), arguments.jobs, arguments.allow_bad)
-    print(summary.text(content, request))
+        source.require_pictures()
+        content = prepare.prepare(request, source.partition(), arguments.jobs, arguments.allow_bad)
+    print(texts.complete(content, request))
 
 
 def _parser() -> Parser:
@@ -137,6 +110,7 @@ def _parser() -> Parser:
         "--delta", type=_delta, default=Decimal(0), metavar="D",
         help="large: leave out training photos with 5 - D <= mean <= 5 + D (0)",
     )  # fmt: skip
+    ava.add_argument("--images", type=Path, metavar="DIR", help="where the pictures are, if not below --root")
     ava.set_defaults(run=_ava)
 
     cuhkpq = _reader(readers, "cuhkpq", "CUHKPQ's partitions small and large (Tables II and I)")

@@ -4,42 +4,40 @@ from user_error import UserError
 
 import csv
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from data_prep.journal import EXCLUDED, WRITTEN, Outcome
 from data_prep.partitions import Partition
+from data_prep.photos import EXCLUDED, WRITTEN, Outcome
 
 COLUMNS = (
     "photo_id", "path", "split", "position", "label", "score", "votes", "width", "height", "status", "reason",
 )  # fmt: skip
 
 
-def rows(partition: Partition, outcomes: Iterable[Outcome]) -> Iterator[tuple]:
+def rows(partition: Partition, outcomes: Mapping[str, Sequence[Outcome]]) -> Iterator[tuple]:
     """The lines of the manifest: training and test photos in record order, then the excluded ones by id.
 
-    `position` is the record's key in the stores of its split; `outcomes` are in record order.
+    `position` is the record's key in the stores of its split; `outcomes` are those of each split in record order.
     """
-    remaining = iter(outcomes)
     for split, photos in partition.splits().items():
         position = 0
-        for photo in photos:
-            outcome = next(remaining)
+        for photo, outcome in zip(photos, outcomes[split], strict=True):
             written = outcome.status == WRITTEN
             yield (
-                photo.photo_id, photo.path, split, position if written else "", photo.label, photo.score,
+                photo.photo_id, photo.place, split, position if written else "", photo.label, photo.score,
                 photo.votes or "", outcome.width or "", outcome.height or "", outcome.status, outcome.reason,
             )  # fmt: skip
             position += written
     for photo, reason in partition.excluded:
         yield (
-            photo.photo_id, photo.path, "", "", photo.label, photo.score, photo.votes or "", "", "", EXCLUDED, reason,
+            photo.photo_id, photo.place, "", "", photo.label, photo.score, photo.votes or "", "", "", EXCLUDED, reason,
         )  # fmt: skip
 
 
-def write(path: Path, partition: Partition, outcomes: Iterable[Outcome]) -> None:
-    """Write the manifest, synced to the disk."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+def write(path: Path, partition: Partition, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
+    """Write the manifest, synced to the disk; names keep their bytes, also where they are not UTF-8."""
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(rows(partition, outcomes))
@@ -49,7 +47,7 @@ def write(path: Path, partition: Partition, outcomes: Iterable[Outcome]) -> None
 
 def read(path: Path) -> Iterator[dict[str, str]]:
     """The lines of a manifest as dictionaries by column."""
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         yield from csv.DictReader(file)
 
 

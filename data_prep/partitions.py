@@ -27,6 +27,11 @@ class Partition:
     def splits(self) -> dict[str, list[Photo]]:
         return {"train": self.train, "test": self.test}
 
+    @property
+    def photos(self) -> list[Photo]:
+        """All photos of the two lists."""
+        return [*self.train, *self.test]
+
 
 def ava_large(photos: Sequence[Photo], test_ids: Sequence[str] | None, seed: int, delta: Fraction) -> Partition:
     """AVA (large): the official test list, or a seeded draw if it is missing; all other photos train (IV-A.2).
@@ -145,13 +150,13 @@ def halves(photos: Iterable[Photo], seed: int) -> tuple[list[Photo], list[Photo]
 
 def is_near_threshold(photo: Photo, delta: Fraction) -> bool:
     """Whether 5 - delta <= mean <= 5 + delta, in integers."""
-    distance = abs(photo.total - stated("labels.threshold") * photo.votes)
-    return distance * delta.denominator <= delta.numerator * photo.votes
+    distance = abs(photo.total - stated("labels.threshold") * photo.divisor)
+    return distance * delta.denominator <= delta.numerator * photo.divisor
 
 
 def _exact_rank(photo: Photo) -> int:
     """Rank by (mean, id), exactly: means of under 2^32 votes differ by over 2^-64, ids are under 2^64."""
-    return ((photo.total << 64) // photo.votes << 64) + int(photo.photo_id)
+    return ((photo.total << 64) // photo.divisor << 64) + int(photo.photo_id)
 
 
 def _partition(

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from typing import Any
 import lmdb
 
 import files
-from data_prep import lmdb_store, manifest, summary, unfinished
-from data_prep.journal import CORRUPT, MISSING, WRITTEN, Outcome
+from data_prep import manifest, stores, summary, unfinished
 from data_prep.partitions import Partition
+from data_prep.photos import CORRUPT, GOOD, MISSING, WRITTEN, Outcome
 from data_prep.request import Request, differences, store_name
 from data_prep.space import disk_is_full, require_space
 
@@ -40,6 +40,8 @@ def finished(request: Request) -> dict[str, Any] | None:
             "choose another --out or --name, or remove that folder"
         )
     for split, counts in there["splits"].items():
+        if not counts["written"]:
+            raise UserError(f"{request.folder} has no {split} photo; remove that folder and prepare it again")
         for view in request.views:
             _require_agreement(request, store_name(split, view), counts["written"])
     shutil.rmtree(request.unfinished, ignore_errors=True)  # killed at the very end
@@ -63,7 +65,10 @@ def prepare(request: Request, partition: Partition, jobs: int, allow_bad: int) -
             unfinished.start(request)
             outcomes = unfinished.grow(request, partition, jobs)
             _require_few_bad(request, partition, outcomes, allow_bad)
+            _require_both_labels(request, partition, outcomes)
             return _publish(request, partition, outcomes)
+    except stores.StoreDiffers as error:
+        raise UserError(f"{error} is damaged again and again: look at the disk, or choose another --out") from None
     except (OSError, lmdb.Error) as error:
         why = disk_is_full(request) or str(error).partition("] ")[2] or str(error)  # LMDB's say input/output error
         raise UserError(f"{request.folder}: {why}; once that is fixed, the same command resumes from here") from None
@@ -94,18 +99,20 @@ def _require_no_strangers(request: Request) -> None:
         raise UserError(f"{store} exists, but no summary.json; remove it, or choose another --out or --name")
 
 
-def _require_few_bad(request: Request, partition: Partition, outcomes: Sequence[Outcome], allow_bad: int) -> None:
+def _require_few_bad(
+    request: Request, partition: Partition, outcomes: Mapping[str, Sequence[Outcome]], allow_bad: int
+) -> None:
     """Raise UserError, and list the bad photos, if there are more than allowed."""
-    photos = [*partition.train, *partition.test]
     bad = [
         (photo, outcome)
-        for photo, outcome in zip(photos, outcomes, strict=True)
-        if outcome.status != WRITTEN and not summary.is_excused(request, photo)
+        for split, photos in partition.splits().items()
+        for photo, outcome in zip(photos, outcomes[split], strict=True)
+        if outcome.status in (MISSING, CORRUPT) and not summary.is_excused(request, photo)
     ]
     if len(bad) <= allow_bad:
         return
     listing = request.folder / "bad_photos.txt"
-    lines = [f"{photo.file}: {outcome.status}: {outcome.reason}\n" for photo, outcome in bad]
+    lines = [f"{photo.folder / photo.place}: {outcome.status}: {outcome.reason}\n" for photo, outcome in bad]
     files.write_atomically(listing, "".join(lines))
     kinds = Counter(outcome.status for _, outcome in bad)
     raise UserError(
@@ -115,7 +122,21 @@ def _require_few_bad(request: Request, partition: Partition, outcomes: Sequence[
     )
 
 
-def _publish(request: Request, partition: Partition, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def _require_both_labels(request: Request, partition: Partition, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
+    """Raise UserError if a split has no photo that could be read, or none of one label though the lists have some."""
+    for split, photos in partition.splits().items():
+        listed = {photo.label for photo in photos}
+        pairs = zip(photos, outcomes[split], strict=True)
+        written = Counter(photo.label for photo, outcome in pairs if outcome.status == WRITTEN)
+        for label in sorted(listed - set(written)):
+            kind = "good" if label == GOOD else "bad"
+            raise UserError(
+                f"{request.folder} is not complete: of its {kind} {split} photos none could be used "
+                f"({written.total():,} of {len(photos):,} written); replace them and give the same command again"
+            )
+
+
+def _publish(request: Request, partition: Partition, outcomes: Mapping[str, Sequence[Outcome]]) -> dict[str, Any]:
     """Put the stores in place, then the manifest, then the summary; may be killed and repeated."""
     content = summary.summarize(request, partition, outcomes)
     for split, counts in content["splits"].items():
@@ -136,6 +157,6 @@ def _publish(request: Request, partition: Partition, outcomes: Sequence[Outcome]
 
 def _require_agreement(request: Request, name: str, written: int) -> None:
     """Raise UserError if a store is missing or damaged, or does not hold the records that it should."""
-    found = lmdb_store.entries(request.folder / name)
+    found = stores.entries(request.folder / name)
     if found != written:
-        raise UserError(f"{request.folder / name} holds {found:,} records, not {written:,}; {lmdb_store.AGAIN}")
+        raise UserError(f"{request.folder / name} holds {found:,} records, not {written:,}; {stores.AGAIN}")

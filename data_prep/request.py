@@ -3,6 +3,7 @@
 from user_error import UserError
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,22 +11,28 @@ from pathlib import Path
 from typing import Any
 
 import commands
+from paper import DATASETS, stated, tables
 
 
 @dataclass(frozen=True)
 class Request:
-    """`parameters` decide the records; two calls with equal ones make the same lists and stores.
+    """What a call asks for.
 
-    `root` and `extra` are the folders with the photos, `out` is the one with the datasets.
+    `parameters` decide the records; two calls with equal ones make the same lists and stores. `inputs` are the folders
+    and files that were given, by option (root, images, extra, list, ...); `out` is the folder with the datasets.
     """
 
     name: str
     out: Path
-    root: Path
+    inputs: dict[str, Path]
     views: tuple[str, ...]
     encoded: bool
     parameters: dict[str, Any]
-    extra: Path | None = None
+
+    @property
+    def root(self) -> Path:
+        """The folder of the photos."""
+        return self.inputs["root"]
 
     @property
     def folder(self) -> Path:
@@ -37,19 +44,30 @@ class Request:
         """Where it grows."""
         return self.folder / ".unfinished"
 
+    @property
+    def drops_same_pictures(self) -> bool:
+        """Whether a training photo that is byte for byte a test photo is left out."""
+        kind = "ava" if self.parameters["dataset"] == "ava" else "others"
+        return stated(f"partitions.same_picture.{kind}") == "drop"
+
     def command(self, bad: int) -> str:
         """The command line that makes this dataset again, from any folder; `bad` photos have to be allowed."""
-        words = ["--root", self.root.resolve()]
-        words += ["--extra", self.extra.resolve()] if self.extra else []
+        words = []
+        for name, path in self.inputs.items():
+            words += [_option(name), path.resolve()]
         for name, value in self.parameters.items():
             if name in ("dataset", "lists") or value is False:
                 continue
-            words.append("--" + name.replace("_", "-"))
+            words.append(_option(name))
             if value is not True:
                 words += value if isinstance(value, list) else [value]
         words += ["--out", self.out.resolve(), "--name", self.name]
         words += ["--allow-bad", bad] if bad else []
         return commands.module_from_anywhere("data_prep", self.parameters["dataset"], *words)
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def store_name(split: str, view: str) -> str:
@@ -61,6 +79,13 @@ def checked_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise UserError(f"--name {name!r}: letters, digits, '-', '_' and '.', beginning with a letter or digit")
     return name
+
+
+def checked_own_name(name: str, usual: str) -> str:
+    """The name for a dataset whose name would be `usual`; UserError where the paper has it for another dataset."""
+    if name != usual and (name in DATASETS or name in tables()) and name != "demo":
+        raise UserError(f"--name {name} is the paper's, for other photos or another rule: give another, or none")
+    return checked_name(name)
 
 
 def differences(there: dict[str, Any], asked: dict[str, Any]) -> str:
@@ -88,7 +113,7 @@ def digest_of_lines(lines: Iterable[str]) -> str:
     """The SHA-256 of lines of text."""
     total = hashlib.sha256()
     for line in lines:
-        total.update(line.encode())
+        total.update(os.fsencode(line))
         total.update(b"\n")
     return total.hexdigest()
 

@@ -1,31 +1,30 @@
-"""summary.json, the last file written, and the text that a person reads at the end."""
+"""summary.json: what a complete dataset holds; the last file written."""
 
 from user_error import UserError
 
 import json
 import platform
-import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import commands
-from data_prep.journal import CORRUPT, MISSING, WRITTEN, Outcome
+from data_prep import stores
 from data_prep.partitions import Partition
-from data_prep.photos import BAD, EXTRA, GOOD, Photo
-from data_prep.request import Request, digest_of_lines
-from paper import DATASETS, ROOT, stated
+from data_prep.photos import BAD, CORRUPT, EXCLUDED, EXTRA, GOOD, MISSING, WRITTEN, Outcome, Photo
+from data_prep.request import Request, digest_of_lines, store_name
+from data_prep.unfinished import SAME_PICTURE, by_digest
+from paper import stated
 
 PACKAGES = ("numpy", "opencv-python-headless", "lmdb", "protobuf")
-SPLITS = {"train": "training", "test": "test"}
+SPLITS = ("train", "test")
 FOR_RUNS = {"splits": dict, "views": list, "rule": str, "command": str, "lists_sha256": dict}
 KEYS = FOR_RUNS | {
     "dataset": str, "notes": list, "majority_baseline": float, "excluded": dict, "enlarged": int, "parameters": dict,
+    "roots": dict,
 }  # fmt: skip
 COUNTS = ("written", "good", "bad", "missing", "corrupt")
 
@@ -47,33 +46,39 @@ def majority_baseline(good: int, bad: int) -> float:
     return float(Fraction(100 * max(good, bad), good + bad)) if good + bad else 0.0
 
 
-def summarize(request: Request, partition: Partition, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Content of summary.json; `outcomes` are in record order. It does not depend on the time or on --jobs."""
-    remaining = iter(outcomes)
-    splits, bad = {}, Counter()
-    for split, photos in partition.splits().items():
-        own = list(zip(photos, islice(remaining, len(photos)), strict=True))
-        splits[split] = _split_counts(own)
-        bad.update(
-            "known_broken" if is_excused(request, photo) else "other"
-            for photo, outcome in own
-            if outcome.status != WRITTEN
-        )
+def summarize(request: Request, partition: Partition, outcomes: Mapping[str, Sequence[Outcome]]) -> dict[str, Any]:
+    """Content of summary.json; `outcomes` are those of each split in record order.
+
+    It does not depend on the time or on --jobs.
+    """
+    pairs = {split: list(zip(photos, outcomes[split], strict=True)) for split, photos in partition.splits().items()}
+    both = [pair for split in SPLITS for pair in pairs[split]]
+    splits = {split: _split_counts(pairs[split]) for split in SPLITS}
+    bad = Counter(
+        "known_broken" if is_excused(request, photo) else "other"
+        for photo, outcome in both
+        if outcome.status in (MISSING, CORRUPT)
+    )
+    excluded = Counter(reason for _, reason in partition.excluded)
+    if dropped := sum(outcome.status == EXCLUDED for _, outcome in both):
+        excluded[SAME_PICTURE] = dropped
     return {
         "dataset": request.name,
         "splits": splits,
         "majority_baseline": splits["test"]["majority_baseline"],
         "rule": partition.rule,
-        "notes": list(partition.notes),
+        "notes": [*partition.notes, *_same_pictures(request, partition, outcomes)],
         "seed": request.parameters["seed"],
         "views": list(request.views),
         "encoded": request.encoded,
-        "enlarged": _enlarged(outcomes) if "local" in request.views else 0,
-        "excluded": dict(sorted(Counter(reason for _, reason in partition.excluded).items())),
+        "enlarged": _enlarged(outcome for _, outcome in both) if "local" in request.views else 0,
+        "excluded": dict(sorted(excluded.items())),
         "bad_photos": {kind: bad[kind] for kind in ("known_broken", "other")},
         "lists_sha256": list_digests(partition),
+        "stores_xxh3": _store_digests(request, outcomes),
         "parameters": request.parameters,
         "command": request.command(bad["other"]),
+        "inputs": {name: str(path.resolve()) for name, path in request.inputs.items()},
         "roots": _roots(partition),
         "versions": {
             "python": platform.python_version(),
@@ -115,45 +120,26 @@ def read(folder: Path, keys: Mapping[str, type] = FOR_RUNS) -> dict[str, Any] | 
     return content
 
 
-def text(summary: dict[str, Any], request: Request) -> str:
-    """Counts, the majority baseline, where everything is, and the next command."""
-    lines = heading(summary["dataset"], summary["rule"], summary["notes"])
-    for split, counts in summary["splits"].items():
-        line = split_line(split, counts["good"], counts["bad"])
-        if counts["missing"] or counts["corrupt"]:
-            line += f" ({counts['missing']:,} missing, {counts['corrupt']:,} corrupt)"
-        lines.append(line)
-    for reason, number in summary["excluded"].items():
-        lines.append(f"  excluded  {number:>9,} {reason}")
-    if summary["enlarged"]:
-        small = f"with a side under {stated('views.size')} pixels, for the local view"
-        lines.append(f"  enlarged  {summary['enlarged']:>9,} {small}")
-    baseline = summary["majority_baseline"]
-    lines.append(f"  majority  {baseline:>8.2f}% of the test photos: the accuracy to beat")
-    lines.append(f"  in        {request.folder}/ (manifest.csv: what became of every photo)")
-    return "\n".join([*lines, _next_step(request)])
+def _same_pictures(request: Request, partition: Partition, outcomes: Mapping[str, Sequence[Outcome]]) -> Iterator[str]:
+    """A note on training photos that are byte for byte a test photo, where they stay."""
+    known = by_digest(partition.test, outcomes["test"])
+    found = sum(outcome.digest in known for outcome in outcomes["train"])
+    if found and not request.drops_same_pictures:
+        yield f"{found:,} training photos are {SAME_PICTURE}, byte for byte; they stay, as the lists have them"
 
 
-def _next_step(request: Request) -> str:
-    """The command that trains on the dataset, on a GPU if there is one."""
-    if request.name not in DATASETS:
-        return f"note: solvers are written for {', '.join(DATASETS)}; under another name a dataset has none yet"
-    data = [] if request.out.resolve() == ROOT / "data" else ["--data", request.out.resolve()]
-    device = ["--gpu", 0] if shutil.which("nvidia-smi") else ["--cpu"]
-    return f"next: {commands.experiments('run', '--dataset', request.name, *data, *device)}"
-
-
-def heading(name: str, rule: str, notes: Iterable[str]) -> list[str]:
-    return [f"{name}: {rule}", *(f"  note      {note}" for note in notes)]
-
-
-def split_line(split: str, good: int, bad: int) -> str:
-    return f"  {SPLITS[split]:<9} {good + bad:>9,} = {good:,} good + {bad:,} bad"
+def _store_digests(request: Request, outcomes: Mapping[str, Sequence[Outcome]]) -> dict[str, str]:
+    """The digest of each store's records, which `doctor --deep` compares with what is there."""
+    return {
+        store_name(split, view): stores.store_digest(each.records[number] for each in outcomes[split] if each.records)
+        for split in SPLITS
+        for number, view in enumerate(request.views)
+    }
 
 
 def _roots(partition: Partition) -> dict[str, str]:
     """The folders that the manifest's paths start from: the dataset's, and that of CUHKPQ's extra photos."""
-    folders = {photo.cell.startswith(EXTRA): photo.folder for photo in [*partition.train, *partition.test]}
+    folders = {photo.cell.startswith(EXTRA): photo.folder for photo in partition.photos}
     return {("extra" if is_extra else "dataset"): str(folder.resolve()) for is_extra, folder in sorted(folders.items())}
 
 

@@ -1,45 +1,38 @@
 """A dataset while it grows, in <dataset>/.unfinished; it may be killed and resumed at any moment.
 
-Photos are taken in record order, training before test, a checkpoint at a time: a checkpoint's records go into the
-store of every view, then its outcomes into the journal, each synced to the disk. The next call resumes after the
-journal's last checkpoint.
+The test split grows first, so that a training photo that is byte for byte a test photo is known when its turn comes.
+Photos are taken in record order, a checkpoint at a time: a checkpoint's records go into the store of every view, then
+its outcomes into the split's journal, each synced to the disk. The next call resumes after the journal's last
+checkpoint, once it has read that the stores hold the records that the journal names.
 """
 
 from user_error import UserError
 
 import json
+import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from data_prep import journal, lmdb_store
-from data_prep.journal import WRITTEN, Outcome
+from data_prep import journal, stores
 from data_prep.partitions import Partition
-from data_prep.photos import Photo
+from data_prep.photos import CORRUPT, EXCLUDED, MISSING, WRITTEN, Outcome, Photo
+from data_prep.pictures import Place
 from data_prep.progress import progress
 from data_prep.records import Wanted
 from data_prep.request import Request, differences, store_name
-from data_prep.workers import decoded, keep_freed_memory
+from data_prep.sizes import require_local_view
+from data_prep.workers import Pool, keep_freed_memory, pool
 from files import remove_partials, sync, write_atomically
-from paper import stated
 
 CHECKPOINT = 64  # photos; at most so many are decoded again after a kill
-WARPED_SAMPLE = 32  # pictures that are enough to recognise a copy that was warped to one size
-WARPED_SHARE = 0.9
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """One checkpoint: the photos begin..end (numbers in record order), all of one split."""
-
-    split: str
-    begin: int
-    end: int
+SAME_PICTURE = "the same picture as a test photo"
 
 
 def start(request: Request) -> None:
@@ -61,6 +54,203 @@ def start(request: Request) -> None:
     sync(request.folder)
 
 
+def grow(request: Request, partition: Partition, jobs: int) -> dict[str, list[Outcome]]:
+    """Decode and store what is not there yet; returns the outcomes of each split in record order."""
+    keep_freed_memory()
+    photos = len(partition.photos)
+    with pool(Wanted(request.views, request.encoded), jobs, photos) as workers:
+        place = _places(request, partition)
+        train, test = (
+            GrowingSplit(request, split, listed, workers, place) for split, listed in partition.splits().items()
+        )
+        test.take_up()
+        train.take_up()
+        tally = Tally()
+        for split in (test, train):
+            tally.begin(split.split, split.outcomes())
+        if tally.photos < photos:
+            resumed = f", resuming after {tally.photos:,}" if tally.photos else ""
+            print(f"{request.name}: {photos:,} photos, {jobs} processes{resumed}", file=sys.stderr)
+        with progress(photos, tally.photos, tally.bad) as tally.show:
+            tested = test.grow(tally, {})
+            known = by_digest(partition.test, tested) if request.drops_same_pictures else {}
+            trained = train.grow(tally, known)
+    _require_local_view(request, tally)
+    return {"train": trained, "test": tested}
+
+
+def by_digest(photos: Sequence[Photo], outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """The ids of the photos that were decoded, by the digest of their picture."""
+    return {outcome.digest: photo.photo_id for photo, outcome in zip(photos, outcomes, strict=True) if outcome.digest}
+
+
+class Tally:
+    """What became of the photos so far: how many, how many of them bad, and the sizes of those that are written."""
+
+    def __init__(self) -> None:
+        self.statuses: dict[str, Counter[str]] = {}
+        self.sizes_by_split: dict[str, Counter[tuple[int, int]]] = {}
+        self.show: Callable[[int, int], None] = lambda photos, bad: None
+
+    @property
+    def photos(self) -> int:
+        return sum(status.total() for status in self.statuses.values())
+
+    @property
+    def bad(self) -> int:
+        return sum(status[MISSING] + status[CORRUPT] for status in self.statuses.values())
+
+    @property
+    def sizes(self) -> Counter[tuple[int, int]]:
+        return sum(self.sizes_by_split.values(), Counter())
+
+    def begin(self, split: str, outcomes: Sequence[Outcome]) -> None:
+        """Count a split from its beginning; `outcomes` are there already."""
+        self.statuses[split] = Counter(outcome.status for outcome in outcomes)
+        self.sizes_by_split[split] = Counter(
+            (outcome.width, outcome.height) for outcome in outcomes if outcome.status == WRITTEN
+        )
+
+    def add(self, split: str, outcome: Outcome) -> None:
+        self.statuses[split][outcome.status] += 1
+        if outcome.status == WRITTEN:
+            self.sizes_by_split[split][outcome.width, outcome.height] += 1
+        self.show(self.photos, self.bad)
+
+
+@dataclass(frozen=True)
+class GrowingSplit:
+    """One split: its photos in record order, its journal, and the stores of its views."""
+
+    request: Request
+    split: str
+    photos: list[Photo]
+    workers: Pool
+    place: Callable[[Photo], Place]
+
+    @property
+    def journal(self) -> Path:
+        return self.request.unfinished / f"{self.split}.csv"
+
+    def store(self, view: str) -> Path:
+        """Where a store grows, or its final place if a killed call had got that far."""
+        place = self.request.folder / store_name(self.split, view)
+        return place if place.is_dir() else self.request.unfinished / place.name
+
+    def outcomes(self) -> list[Outcome]:
+        """What became of the photos so far, up to the last whole checkpoint."""
+        return journal.read(self.journal, len(self.photos), CHECKPOINT)
+
+    def take_up(self) -> None:
+        """Discard what cannot be resumed: the stores lost records, or a bad photo has been replaced since."""
+        outcomes = self.outcomes()
+        if outcomes and not self._is_whole(outcomes):
+            self._restart("its stores are damaged")
+        elif self._has_replaced(outcomes):
+            self._restart("bad photos have been replaced")
+
+    def grow(self, tally: Tally, test_photos: Mapping[str, str]) -> list[Outcome]:
+        """Store what is not there yet; returns the outcomes of all photos.
+
+        `test_photos` are the ids of the test photos by the digest of their picture: such a picture is left out.
+        """
+        outcomes = self.outcomes()
+        if any((each.status == EXCLUDED) != (each.digest in test_photos) for each in outcomes if each.digest):
+            self._restart("test photos have been replaced")
+        try:
+            self._grow(tally, test_photos)
+        except stores.StoreDiffers:
+            # killed between a checkpoint's stores and its journal, and the photos changed since; or a damaged store
+            self._restart("its stores do not hold what the photos give")
+            self._grow(tally, test_photos)
+        return self.outcomes()
+
+    def _grow(self, tally: Tally, test_photos: Mapping[str, str]) -> None:
+        outcomes = self.outcomes()
+        journal.cut(self.journal, outcomes)
+        tally.begin(self.split, outcomes)
+        stored = sum(outcome.status == WRITTEN for outcome in outcomes)
+        results = self.workers.decoded(self.photos[len(outcomes) :], self.place)
+        for _ in range(len(outcomes), len(self.photos), CHECKPOINT):
+            batch = []
+            with self._checkpoint() as puts:
+                for outcome, records in islice(results, CHECKPOINT):
+                    if outcome.digest in test_photos:
+                        reason = f"{SAME_PICTURE}: {test_photos[outcome.digest]}"
+                        outcome = replace(outcome, status=EXCLUDED, reason=reason, records=())
+                    if outcome.status == WRITTEN:
+                        for put, record in zip(puts, records, strict=True):
+                            put(stored, record)
+                        stored += 1
+                    batch.append(outcome)
+                    tally.add(self.split, outcome)
+            journal.add(self.journal, batch)
+            _require_local_view(self.request, tally)
+        if any(stores.entries(self.store(view)) != stored for view in self.request.views):
+            raise stores.StoreDiffers(self.split)
+
+    @contextmanager
+    def _checkpoint(self) -> Iterator[list[Callable[[int, memoryview], None]]]:
+        """Open one transaction for each view's store."""
+        with ExitStack() as stack:
+            yield [
+                stack.enter_context(stores.checkpoint(self.store(view), len(self.photos)))
+                for view in self.request.views
+            ]
+
+    def _is_whole(self, outcomes: Sequence[Outcome]) -> bool:
+        """Whether the stores hold the records that the journal names; reads all of them."""
+        for number, view in enumerate(self.request.views):
+            wanted = [outcome.records[number] for outcome in outcomes if outcome.status == WRITTEN]
+            try:
+                held = [digest for _, digest in islice(stores.digests(self.store(view)), len(wanted))]
+            except (UserError, FileNotFoundError, IsADirectoryError):
+                return False
+            if held != wanted:
+                return False
+        return True
+
+    def _has_replaced(self, outcomes: Sequence[Outcome]) -> bool:
+        """Whether a photo that was bad can be decoded now."""
+        bad = [
+            photo
+            for photo, outcome in zip(self.photos, outcomes, strict=False)
+            if outcome.status in (MISSING, CORRUPT) and os.path.exists(photo.file)
+        ]
+        return any(outcome.status == WRITTEN for outcome, _ in self.workers.decoded(bad, self.place))
+
+    def _restart(self, why: str) -> None:
+        """Discard the split's records."""
+        print(f"{self.request.name}: preparing the {self.split} split again, {why}", file=sys.stderr)
+        for view in self.request.views:
+            shutil.rmtree(self.store(view), ignore_errors=True)
+        journal.cut(self.journal, [])
+
+
+def _require_local_view(request: Request, tally: Tally) -> None:
+    """Raise UserError, and discard all, if the pictures so far show that the copy has no local view."""
+    if "local" in request.views:
+        try:
+            require_local_view(request.root, tally.sizes, request.parameters["dataset"] == "photos")
+        except UserError:
+            shutil.rmtree(request.unfinished)
+            raise
+
+
+def _places(request: Request, partition: Partition) -> Callable[[Photo], Place]:
+    """Where each photo's bytes are; pictures in parquet files are copied first, into a file that a row is found in."""
+    packed = [photo for photo in partition.photos if photo.row is not None]
+    if not packed:
+        return lambda photo: Place(os.path.join(photo.folder, photo.path))
+    from data_prep.parquet import Spool  # which loads pyarrow
+
+    spool = Spool(request.unfinished)
+    print(f"{request.name}: copying {len(packed):,} pictures out of parquet files", file=sys.stderr)
+    with progress(len(packed), 0, 0) as show:
+        spool.fill(packed, lambda copied: show(copied, 0))
+    return spool.place
+
+
 def _parameters(path: Path) -> dict[str, Any]:
     try:
         there = json.loads(path.read_text(encoding="utf-8"))
@@ -69,161 +259,3 @@ def _parameters(path: Path) -> dict[str, Any]:
     if not isinstance(there, dict):
         raise UserError(f"{path} is damaged; remove {path.parent} and give the same command again")
     return there
-
-
-def grow(request: Request, partition: Partition, jobs: int) -> list[Outcome]:
-    """Decode and store what is not there yet; returns the outcomes of all photos in record order."""
-    keep_freed_memory()
-    _restart_what_is_damaged(request, partition, jobs)
-    try:
-        _grow(request, partition, jobs)
-    except lmdb_store.StoreDiffers:
-        # killed between a checkpoint's stores and its journal, and the photos changed since
-        _restart(request, partition, _split_at(partition, len(_outcomes(request, partition))))
-        _grow(request, partition, jobs)
-    return _outcomes(request, partition)
-
-
-def _grow(request: Request, partition: Partition, jobs: int) -> None:
-    photos = [*partition.train, *partition.test]
-    outcomes = _outcomes(request, partition)
-    done = len(outcomes)
-    if done == len(photos):
-        return
-    journal.cut(_journal(request), outcomes)
-    stored = _written_by_split(partition, outcomes)
-    status = Counter(outcome.status for outcome in outcomes)
-    warped = sum(map(_is_warped, outcomes))
-    resumed = f", resuming after {done:,}" if done else ""
-    print(f"{request.name}: {len(photos):,} photos, {jobs} processes{resumed}", file=sys.stderr)
-    with (
-        decoded(photos[done:], Wanted(request.views, request.encoded), jobs) as results,
-        progress(len(photos), done, done - status[WRITTEN]) as show,
-    ):
-        for step in _steps(partition):
-            if step.begin < done:
-                continue
-            batch = []
-            with _checkpoint(request, partition, step.split) as puts:
-                for number in range(step.begin, step.end):
-                    outcome, records = next(results)
-                    for put, record in zip(puts, records, strict=False):
-                        put(stored[step.split], record)
-                    stored[step.split] += outcome.status == WRITTEN
-                    status[outcome.status] += 1
-                    warped += _is_warped(outcome)
-                    batch.append(outcome)
-                    show(number + 1, number + 1 - status[WRITTEN])
-            journal.add(_journal(request), batch)
-            if status[WRITTEN] >= WARPED_SAMPLE or step.end == len(photos):
-                _require_unwarped(request, warped, status[WRITTEN])
-
-
-@contextmanager
-def _checkpoint(request: Request, partition: Partition, split: str) -> Iterator[list]:
-    """Open one transaction for each view's store of the split."""
-    capacity = len(partition.splits()[split])
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(lmdb_store.checkpoint(_store(request, split, view), capacity)) for view in request.views
-        ]
-
-
-def _restart_what_is_damaged(request: Request, partition: Partition, jobs: int) -> None:
-    """Discard a split that cannot be resumed, and the one after it.
-
-    That is a split of which a bad photo has been replaced since, or whose store holds fewer records than the journal
-    says (the disk lost what it had confirmed).
-    """
-    outcomes = _outcomes(request, partition)
-    photos = [*partition.train, *partition.test]
-    replaced = {_split_at(partition, number) for number in _replaced(request, photos, outcomes, jobs)}
-    for split, written in _written_by_split(partition, outcomes).items():
-        lost = any(_entries(_store(request, split, view)) < written for view in request.views)
-        if split in replaced or lost:
-            why = "its stores are damaged" if lost else "bad photos have been replaced"
-            print(f"{request.name}: preparing the {split} split again, {why}", file=sys.stderr)
-            _restart(request, partition, split)
-            return
-
-
-def _restart(request: Request, partition: Partition, split: str) -> None:
-    """Discard the records of a split and of the one after it."""
-    splits = list(partition.splits())
-    for later in splits[splits.index(split) :]:
-        for view in request.views:
-            shutil.rmtree(_store(request, later, view), ignore_errors=True)
-    begin = 0 if split == "train" else len(partition.train)
-    journal.cut(_journal(request), _outcomes(request, partition)[:begin])
-
-
-def _replaced(request: Request, photos: Sequence[Photo], outcomes: Sequence[Outcome], jobs: int) -> list[int]:
-    """Numbers of the photos that were bad and can be decoded now."""
-    bad = [
-        number for number, outcome in enumerate(outcomes) if outcome.status != WRITTEN and photos[number].file.exists()
-    ]
-    if not bad:
-        return []
-    wanted = Wanted(request.views, request.encoded)
-    with decoded([photos[number] for number in bad], wanted, jobs) as results:
-        return [number for number, (outcome, _) in zip(bad, results, strict=True) if outcome.status == WRITTEN]
-
-
-def _require_unwarped(request: Request, warped: int, written: int) -> None:
-    """Raise UserError if nearly all pictures have exactly the size of a view."""
-    if "local" not in request.views or not written or warped <= WARPED_SHARE * written:
-        return
-    size = stated("views.size")
-    shutil.rmtree(request.unfinished)
-    raise UserError(
-        f"{request.root}: {warped:,} of {written:,} pictures are {size}x{size}, so this copy was "
-        "already warped to that size and the central patch of a picture is all of it: there is no "
-        "local view. Take the original pictures, or the global view alone with --views global"
-    )
-
-
-def _is_warped(outcome: Outcome) -> bool:
-    size = stated("views.size")
-    return outcome.status == WRITTEN and (outcome.width, outcome.height) == (size, size)
-
-
-def _steps(partition: Partition) -> list[Checkpoint]:
-    steps, offset = [], 0
-    for split, photos in partition.splits().items():
-        end = offset + len(photos)
-        steps += [Checkpoint(split, begin, min(begin + CHECKPOINT, end)) for begin in range(offset, end, CHECKPOINT)]
-        offset = end
-    return steps
-
-
-def _outcomes(request: Request, partition: Partition) -> list[Outcome]:
-    """Outcomes so far, up to the last whole checkpoint."""
-    return journal.read(_journal(request), [step.end for step in _steps(partition)])
-
-
-def _written_by_split(partition: Partition, outcomes: Sequence[Outcome]) -> dict[str, int]:
-    train = len(partition.train)
-    parts = {"train": outcomes[:train], "test": outcomes[train:]}
-    return {split: sum(outcome.status == WRITTEN for outcome in part) for split, part in parts.items()}
-
-
-def _split_at(partition: Partition, number: int) -> str:
-    return "train" if number < len(partition.train) else "test"
-
-
-def _journal(request: Request) -> Path:
-    return request.unfinished / "journal.csv"
-
-
-def _store(request: Request, split: str, view: str) -> Path:
-    """Path of a store: where it grows, or its final place if a killed call had got that far."""
-    place = request.folder / store_name(split, view)
-    return place if place.is_dir() else request.unfinished / place.name
-
-
-def _entries(store: Path) -> int:
-    """How many records a store holds; -1 if it is damaged."""
-    try:
-        return lmdb_store.entries(store)
-    except (UserError, IsADirectoryError):
-        return -1

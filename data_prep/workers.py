@@ -12,16 +12,16 @@ import ctypes
 import multiprocessing
 import signal
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 
 import cv2
 
-from data_prep.journal import CORRUPT, Outcome
-from data_prep.lmdb_store import RECORD_BYTES
-from data_prep.photos import Photo
+from data_prep.datums import RECORD_BYTES
+from data_prep.photos import CORRUPT, Outcome, Photo
+from data_prep.pictures import Place
 from data_prep.records import Wanted, make_records
 
 CHUNK = 8  # photos
@@ -33,18 +33,13 @@ Result = tuple[Outcome, list[memoryview]]
 
 
 @contextmanager
-def decoded(photos: Sequence[Photo], wanted: Wanted, jobs: int) -> Iterator[Iterator[Result]]:
-    """Iterate over what became of each photo, in order, with its record for each view.
-
-    There are records only if the outcome is `written`; they are valid until the next item is taken. The workers are
-    stopped at the end of the context.
-    """
-    pool = _Pool(photos, wanted, jobs)
+def pool(wanted: Wanted, jobs: int, photos: int) -> Iterator["Pool"]:
+    """Up to `jobs` workers for so many photos; they start when the first are decoded, and end with the context."""
+    workers = Pool(wanted, max(1, min(jobs, -(-photos // CHUNK))))
     try:
-        with closing(pool.results()) as results:
-            yield results
+        yield workers
     finally:
-        pool.stop()
+        workers.stop()
 
 
 def keep_freed_memory() -> None:
@@ -81,33 +76,38 @@ def interrupts_deferred() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
-class _Pool:
+class Pool:
     """The workers, their ring of slots, and which chunk is where."""
 
-    def __init__(self, photos: Sequence[Photo], wanted: Wanted, jobs: int) -> None:
-        self.photos, self.wanted = photos, wanted
-        self.chunks = -(-len(photos) // CHUNK)
-        jobs = max(1, min(jobs, self.chunks))
-        slots = jobs * (AHEAD + 1) + 1
+    def __init__(self, wanted: Wanted, jobs: int) -> None:
+        self.wanted, self.jobs = wanted, jobs
+        self.slots = jobs * (AHEAD + 1) + 1
         self.slot_bytes = CHUNK * len(wanted.views) * RECORD_BYTES
         self.context = multiprocessing.get_context("spawn")
-        self.ring = self.context.RawArray("B", slots * self.slot_bytes)
-        self.current = self.context.RawArray("q", [IDLE] * jobs)  # the photo that each worker is at
-        self.free = list(range(slots))
-        self.todo = list(range(self.chunks))[::-1]  # the next one last
-        self.slot_of: dict[int, int] = {}
-        self.done: dict[int, list[tuple[Outcome, list[int]]]] = {}
-        self.deaths: dict[int, int] = {}  # photo -> workers that died on it
-        self.assigned: list[list[int]] = [[] for _ in range(jobs)]
+        self.ring = self.context.RawArray("B", self.slots * self.slot_bytes)
+        self.current = self.context.RawArray("q", jobs)  # the photo that each worker is at
         self.workers: list[multiprocessing.Process] = []
         self.pipes: list[Connection] = []
-        for number in range(jobs):
-            worker, pipe = self._started(number)
-            self.workers.append(worker)
-            self.pipes.append(pipe)
+        self.slot_of: dict[int, int] = {}
 
-    def results(self) -> Iterator[Result]:
-        for chunk in range(self.chunks):
+    def decoded(self, photos: Sequence[Photo], place: Callable[[Photo], Place]) -> Iterator[Result]:
+        """What became of each photo, in order, with its record for each view.
+
+        `place` says where a photo's bytes are. There are records only if the outcome is `written`; they are valid until
+        the next item is taken. One call at a time: what an earlier one was still at is given up.
+        """
+        if self.slot_of:
+            self.stop()
+        self.photos, self.place = photos, place
+        chunks = -(-len(photos) // CHUNK)
+        self.todo = list(range(chunks))[::-1]  # the next one last
+        self.free = list(range(self.slots))
+        self.slot_of = {}
+        self.done: dict[int, list[tuple[Outcome, list[int]]]] = {}
+        self.deaths: dict[int, int] = {}  # photo -> workers that died on it
+        self._start(min(self.jobs, chunks))
+        self.assigned: list[list[int]] = [[] for _ in self.workers]
+        for chunk in range(chunks):
             self._hand_out()
             while chunk not in self.done:
                 self._collect()
@@ -124,14 +124,22 @@ class _Pool:
                 )
             self.free.append(slot)
 
+    def _start(self, wanted: int) -> None:
+        for number in range(len(self.workers), wanted):
+            worker, pipe = self._started(number)
+            self.workers.append(worker)
+            self.pipes.append(pipe)
+
     def stop(self) -> None:
         for worker in self.workers:
             worker.kill()
         for worker, pipe in zip(self.workers, self.pipes, strict=True):
             worker.join()
             pipe.close()
+        self.workers, self.pipes = [], []
 
     def _started(self, number: int) -> tuple[multiprocessing.Process, Connection]:
+        self.current[number] = IDLE
         ours, theirs = self.context.Pipe()
         worker = self.context.Process(
             target=_work, args=(number, theirs, self.ring, self.current, self.wanted), daemon=True
@@ -156,10 +164,10 @@ class _Pool:
                 with suppress(OSError):  # a dead worker: _collect finds out
                     self.pipes[number].send(self._task(chunk))
 
-    def _task(self, chunk: int) -> tuple[int, list[tuple[int, str, int, bool]]]:
+    def _task(self, chunk: int) -> tuple[int, list[tuple[int, Place, int, bool]]]:
         first = chunk * CHUNK
         return self.slot_of[chunk] * self.slot_bytes, [
-            (number, str(photo.file), photo.label, self.deaths.get(number, 0) > 1)
+            (number, self.place(photo), photo.label, self.deaths.get(number, 0) > 1)
             for number, photo in enumerate(self.photos[first : first + CHUNK], first)
         ]
 
@@ -184,7 +192,6 @@ class _Pool:
         if self.deaths.get(IDLE, 0) > MAX_IDLE_DEATHS:
             status = self.workers[number].exitcode
             raise UserError(f"the decoding processes keep dying (status {status}): try fewer --jobs")
-        self.current[number] = IDLE
         self.todo = sorted([*self.todo, *self.assigned[number]], reverse=True)
         self.assigned[number] = []
         self.workers[number], self.pipes[number] = self._started(number)
@@ -205,14 +212,14 @@ def _work(number: int, pipe: Connection, ring, current, wanted: Wanted) -> None:
             slot_start, photos = pipe.recv()
             results = []
             try:
-                for index, (photo, path, label, is_deadly) in enumerate(photos):
+                for index, (photo, picture, label, is_deadly) in enumerate(photos):
                     current[number] = photo
                     if is_deadly:
                         results.append((Outcome(CORRUPT, "the decoder crashed on it, twice"), []))
                         continue
                     first = index * len(views)
                     places = [_place(ring, slot_start, first + view) for view in views]
-                    results.append(make_records(path, label, wanted, places))
+                    results.append(make_records(picture, label, wanted, places))
                 current[number] = IDLE
             except Exception as error:  # our mistake, not the photo's: the parent raises it
                 results = error

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import commands
 from data_prep import summary
-from data_prep.lmdb_store import entries
+from data_prep.stores import entries
 from dataset import one_line
 from experiments.finding import Finding
 from paper import ROOT

@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_prep.lmdb_store import fingerprint
+from data_prep.stores import fingerprint
 from dataset import find
 from experiments import remarks
 from experiments.failures import last_words

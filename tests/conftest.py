@@ -16,7 +16,8 @@ import pytest
 from harness import CODE, EVALUATE_EVERY, MAX_ITER, SNAPSHOT_EVERY, TEST, TRAIN, edit
 
 from data_prep.cuhkpq import CATEGORIES
-from data_prep.lmdb_store import Datum, checkpoint
+from data_prep.datums import Datum
+from data_prep.stores import checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_PHOTOS = ROOT.parent / "shared" / "photos"

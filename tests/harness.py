@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from data_prep.lmdb_store import read_records
+from data_prep.stores import read_records
 from experiments.launch import environment
 
 CODE = ("caffe_build", "data_prep", "experiments", "prototxt", "solvers", "report", "models")

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from data_prep import lmdb_store, summary
-from data_prep.lmdb_store import encoded_record
+from data_prep import stores, summary
+from data_prep.datums import encoded_record
 
 LISTED = range(1000, 1020)
 AS_NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
@@ -127,10 +127,10 @@ def test_a_damaged_store_is_named_with_what_to_do(made, prepare, kind):
 
 def test_a_record_that_is_no_view_is_named(tmp_path):
     for number, record in enumerate((b"hello", b"", encoded_record(b"no JPEG", 1), encoded_record(b"", 1))):
-        with lmdb_store.checkpoint(tmp_path / str(number), 1) as put:
+        with stores.checkpoint(tmp_path / str(number), 1) as put:
             put(0, record)
         with pytest.raises(UserError, match=f"{tmp_path / str(number)}: record b'00000000' is not a view"):
-            list(lmdb_store.read_records(tmp_path / str(number)))
+            list(stores.read_records(tmp_path / str(number)))
 
 
 @pytest.mark.parametrize("content", NONSENSE.values(), ids=NONSENSE)

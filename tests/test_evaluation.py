@@ -7,7 +7,8 @@ caffe = pytest.importorskip("caffe")
 
 from user_error import UserError  # noqa: E402
 
-from data_prep.lmdb_store import Datum, checkpoint  # noqa: E402
+from data_prep.datums import Datum  # noqa: E402
+from data_prep.stores import checkpoint  # noqa: E402
 from experiments.evaluation import TestPass, scores  # noqa: E402
 from paper import LAST_LAYER  # noqa: E402
 

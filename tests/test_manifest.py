@@ -3,14 +3,14 @@
 from user_error import UserError
 
 import csv
+import os
 from pathlib import Path
 
 import pytest
 
 from data_prep import manifest
-from data_prep.journal import Outcome
 from data_prep.partitions import Partition
-from data_prep.photos import Photo
+from data_prep.photos import Outcome, Photo
 
 FOLDER = Path("photos")
 WRITTEN = Outcome("written", "", 640, 480)
@@ -22,7 +22,7 @@ photo_id,path,split,position,label,score,votes,width,height,status,reason
 8,8.jpg,train,,1,11/2,2,,,missing,no such file
 9,9.jpg,train,1,0,,,640,480,written,
 5,5.jpg,test,,0,,,,,corrupt,"cut off, ""half"" of it"
-6,ü 6.jpg,test,0,1,11/2,2,640,480,written,
+6,ü\udcff 6.jpg,test,0,1,11/2,2,640,480,written,
 3,3.jpg,,,1,10/2,2,,,excluded,mean within 0.5 of 5
 4,4.jpg,,,0,,,,,excluded,not drawn
 """
@@ -31,28 +31,28 @@ photo_id,path,split,position,label,score,votes,width,height,status,reason
 @pytest.fixture
 def written(tmp_path):
     def scored(name, total=11):
-        return Photo(name, FOLDER, f"{name}.jpg", 1, total, 2)
+        return Photo(name, FOLDER, f"{name}.jpg", 1, total, 2, 2)
 
     def unscored(name):
         return Photo(name, FOLDER, f"{name}.jpg", 0)
 
     partition = Partition(
         train=[scored("7"), scored("8"), unscored("9")],
-        test=[unscored("5"), Photo("6", FOLDER, "ü 6.jpg", 1, 11, 2)],
+        test=[unscored("5"), Photo("6", FOLDER, "ü\udcff 6.jpg", 1, 11, 2, 2)],
         excluded=[(scored("3", total=10), "mean within 0.5 of 5"), (unscored("4"), "not drawn")],
         rule="",
     )
     path = tmp_path / "manifest.csv"
-    manifest.write(path, partition, [WRITTEN, MISSING, WRITTEN, CORRUPT, WRITTEN])
+    manifest.write(path, partition, {"train": [WRITTEN, MISSING, WRITTEN], "test": [CORRUPT, WRITTEN]})
     return path
 
 
 def test_positions_are_the_keys_of_the_records_and_skip_what_is_not_there(written):
-    assert written.read_bytes().decode() == EXPECTED
+    assert os.fsdecode(written.read_bytes()) == EXPECTED
 
 
 def test_it_is_read_back_line_by_line_by_column(written):
-    with written.open(newline="", encoding="utf-8") as file:
+    with written.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         assert list(manifest.read(written)) == list(csv.DictReader(file))
     assert [row["photo_id"] for row in manifest.read(written)] == list("7895634")
 

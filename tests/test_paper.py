@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 
 import data_prep.__main__
-from data_prep import ava, cuhkpq, lmdb_store, partitions, views
+from data_prep import ava, cuhkpq, datums, partitions, views
 from data_prep.photos import Photo
+from data_prep.pictures import Place
 from data_prep.records import Wanted, make_records
 from paper import DATASETS, NETWORKS, ROOT, VIEWS, statements, tables
 from report.measures import interval
@@ -33,7 +34,12 @@ NUMBERS = {  # name in paper.toml: (value, section of the paper)
     "labels.delta_excludes_test_photos": (False, OURS),
     "views.size": (256, "III-C"),
     "views.small_photo": ("enlarge", OURS),
+    "photos.largest_pixels": (200_000_000, OURS),
+    "photos.largest_bytes": (500_000_000, OURS),
+    "photos.most_scans": (100, OURS),
     "partitions.seed": (2016, OURS),
+    "partitions.same_picture.ava": ("report", OURS),
+    "partitions.same_picture.others": ("drop", OURS),
     "partitions.ava.photos": (255_530, OURS),
     "partitions.ava-large.train": (230_000, "IV-A.2"),
     "partitions.ava-large.test": (20_000, "IV-A.2"),
@@ -621,9 +627,9 @@ def test_a_photo_with_a_side_under_256_is_enlarged_until_its_shorter_side_is_256
 
 def test_an_encoded_record_holds_a_jpeg_of_quality_95_as_convert_imageset_makes_it(tmp_path, draw_picture):
     cv2.imwrite(str(tmp_path / "a.png"), draw_picture(1, 320, 300))
-    place = memoryview(bytearray(lmdb_store.RECORD_BYTES))
-    _, (length,) = make_records(str(tmp_path / "a.png"), 1, Wanted(("local",), encoded=True), [place])
-    jpeg = lmdb_store.Datum.FromString(bytes(place[:length])).data
+    place = memoryview(bytearray(datums.RECORD_BYTES))
+    _, (length,) = make_records(Place(str(tmp_path / "a.png")), 1, Wanted(("local",), encoded=True), [place])
+    jpeg = datums.Datum.FromString(bytes(place[:length])).data
     _, expected = cv2.imencode(".jpg", draw_picture(1, 320, 300)[22:278, 32:288], [cv2.IMWRITE_JPEG_QUALITY, 95])
     assert jpeg == expected.tobytes()
     first_table = jpeg[jpeg.index(b"\xff\xdb") + 5 :]

@@ -28,9 +28,9 @@ import pytest
 from conftest import ROOT
 
 import commands
-from data_prep import ava, lmdb_store, manifest, partitions, prepare, progress, space, views, workers
+from data_prep import ava, manifest, prepare, progress, space, stores, texts, views, workers
 from data_prep.decoder import decode
-from data_prep.photos import Photo
+from data_prep.pictures import Place
 from data_prep.records import Wanted
 from data_prep.request import Request
 
@@ -111,11 +111,15 @@ def own_copy(copy, tmp_path):
 
 def request(root, out):
     parameters = {"dataset": "ava", "partition": "large", "seed": 2016, "views": ["global", "local"]}
-    return Request("ava-large", out, root, ("global", "local"), False, {**parameters, "encoded": False})
+    return Request("ava-large", out, {"root": root}, ("global", "local"), False, {**parameters, "encoded": False})
 
 
 def partition(root):
-    return partitions.ava_large(ava.read_ava(root), ava.read_test_list(root), 2016, Fraction(0))
+    return ava.Copy(root, "large", 2016).partition()
+
+
+def place(photo):
+    return Place(str(photo.file))
 
 
 def test_manifest_summary_and_stores_agree_on_every_photo(copy):
@@ -131,7 +135,7 @@ def test_manifest_summary_and_stores_agree_on_every_photo(copy):
         assert counts["majority_baseline"] == pytest.approx(100 * max(labels.values()) / len(split_rows))
         assert [row["position"] for row in split_rows] == [str(n) for n in range(len(split_rows))]
         for view in ("global", "local"):
-            records = list(lmdb_store.read_records(copy.made / f"{split}_{view}_lmdb"))
+            records = list(stores.read_records(copy.made / f"{split}_{view}_lmdb"))
             assert len(records) == counts["written"] == len(split_rows)
             for row, (position, label, pixels) in zip(split_rows, records, strict=True):
                 assert (row["position"], row["label"]) == (str(position), str(label))
@@ -169,19 +173,20 @@ def test_the_next_command_names_a_gpu_only_if_there_is_one_and_the_data_only_if_
     summary = json.loads((copy.made / "summary.json").read_text())
     for program, device in (("/usr/bin/nvidia-smi", "--gpu 0"), (None, "--cpu")):
         monkeypatch.setattr(shutil, "which", lambda _, program=program: program)
-        last = prepare.summary.text(summary, request(copy.root, ROOT / "data")).splitlines()[-1]
+        last = texts.complete(summary, request(copy.root, ROOT / "data")).splitlines()[-1]
         assert last == f"next: {commands.experiments('run', '--dataset', 'ava-large')} {device}"
-    mine = dataclasses.replace(request(copy.root, copy.made.parent), name="mine")
-    assert prepare.summary.text(summary, mine).splitlines()[-1].startswith("note: ")
+    mine = dataclasses.replace(request(copy.root, ROOT / "data"), name="mine")
+    last = texts.complete(summary | {"views": ["local"]}, mine).splitlines()[-1]
+    assert last == f"next: {commands.experiments('run', '--dataset', 'mine', '--view', 'local')} {device}"
 
 
 def test_every_command_that_is_printed_works_when_it_is_pasted(copy, tmp_path, data_prep):
     place = tmp_path / "it's 我的 $photos"
     shutil.copytree(copy.root, place / "ava")
     (place / "ava" / "images" / "1003.jpg").unlink()
-    options = ("--delta", "0.25", "--views", "local", "--encoded", "--name", "ava-small", "--allow-bad", 1)
+    options = ("--delta", "0.25", "--views", "local", "--encoded", "--name", "mine", "--allow-bad", 1)
     said = succeeded(data_prep(*arguments(place / "ava", place / "out", *options)))
-    made, kept = place / "out" / "ava-small", place / "made before"
+    made, kept = place / "out" / "mine", place / "made before"
     made.rename(kept)
     pasted(json.loads((kept / "summary.json").read_text())["command"], tmp_path)
     assert (made / "summary.json").read_bytes() == (kept / "summary.json").read_bytes()
@@ -206,7 +211,8 @@ def pasted(line, folder):
 
 def test_the_command_of_cuhkpq_names_the_extra_photos(tmp_path):
     parameters = {"dataset": "cuhkpq", "partition": "large", "seed": 3, "views": ["global"], "encoded": False}
-    asked = Request("x", tmp_path / "a b", tmp_path, ("global",), False, parameters, tmp_path / "the extra's")
+    inputs = {"root": tmp_path, "extra": tmp_path / "the extra's"}
+    asked = Request("x", tmp_path / "a b", inputs, ("global",), False, parameters)
     words = shlex.split(asked.command(0).partition(" && ")[2])
     assert words[:4] == [sys.executable, "-m", "data_prep", "cuhkpq"]
     given = dict(zip(words[4::2], words[5::2], strict=True))
@@ -237,7 +243,6 @@ def test_a_dataset_that_is_there_is_reported_in_under_a_second_without_opening_p
     ("more", "difference"),
     [
         (("--seed", 3), "seed 2016 there, 3 asked for"),
-        (("--delta", "0.5"), "delta 0 there, 0.5 asked for"),
         (("--encoded",), "encoded False there, True asked for"),
         (("--views", "global"), "views global+local there, global asked for"),
     ],
@@ -276,7 +281,7 @@ def test_bad_photos_are_refused_then_accepted_without_decoding_again(own_copy, t
     summary = json.loads((made / "summary.json").read_text())
     assert summary["bad_photos"] == {"known_broken": 0, "other": 2}
     for split, store in (("train", "train_local_lmdb"), ("test", "test_global_lmdb")):
-        positions = [position for position, *_ in lmdb_store.read_records(made / store)]
+        positions = [position for position, *_ in stores.read_records(made / store)]
         assert positions == list(range(summary["splits"][split]["written"]))  # no holes
     assert not (made / "bad_photos.txt").exists()
 
@@ -328,7 +333,7 @@ def test_killed_at_random_moments_the_stores_are_byte_for_byte_those_of_an_undis
     unfinished = tmp_path / "ava-large" / ".unfinished"
     for _ in range(3):
         process = start(copy.root, tmp_path, start_new_session=True)
-        files = [unfinished / "journal.csv", *(unfinished / name / "data.mdb" for name in STORES)]
+        files = [unfinished / "train.csv", *(unfinished / name / "data.mdb" for name in STORES)]
         wait_for_growth(process, moments.choice(files), moments.randint(1, 2))
         time.sleep(moments.uniform(0, 0.03))
         children = psutil.Process(process.pid).children() if process.poll() is None else []
@@ -375,7 +380,7 @@ def test_killed_while_it_publishes_the_next_call_finishes(copy, tmp_path, monkey
             with pytest.raises(KeyboardInterrupt):
                 prepare.prepare(asked, lists, 2, 0)
     with monkeypatch.context() as patch:  # any decoding would fail
-        patch.setattr(workers, "_Pool", None)
+        patch.setattr(workers.Pool, "_start", None)
         assert prepare.prepare(asked, lists, 2, 0) | {"command": ""} == undisturbed | {"command": ""}
     assert digests(out / "ava-large") == expected
 
@@ -385,14 +390,14 @@ def test_a_journal_or_store_that_is_damaged_is_made_again(copy, tmp_path):
         out = tmp_path / damage
         process = start(copy.root, out)
         unfinished = out / "ava-large" / ".unfinished"
-        wait_for_growth(process, unfinished / "journal.csv", 2)
+        wait_for_growth(process, unfinished / "train.csv", 2)
         process.kill()
         process.communicate()
         if damage == "torn journal":
-            with (unfinished / "journal.csv").open("ab") as file:
+            with (unfinished / "train.csv").open("ab") as file:
                 file.write(b'written,,300\n\0\0\0\0"')
         elif damage == "nonsense in the journal":
-            with (unfinished / "journal.csv").open("ab") as file:
+            with (unfinished / "train.csv").open("ab") as file:
                 file.write(b"eaten,by the dog,300,200\n" * 64 + b"a" * 200_000 + b"\n")
         elif damage == "cut off store":
             os.truncate(unfinished / "train_local_lmdb" / "data.mdb", 100_000)
@@ -437,7 +442,7 @@ def slow_copy(tmp_path, ava_line, draw_picture):
 def test_ctrl_c_stops_within_a_second_and_a_second_call_at_once_is_refused(slow_copy, tmp_path, data_prep):
     process = start(slow_copy, tmp_path / "out", start_new_session=True)
     unfinished = tmp_path / "out" / "ava-large" / ".unfinished"
-    wait_for_growth(process, unfinished / "journal.csv", 2)  # made, then a checkpoint
+    wait_for_growth(process, unfinished / "train.csv", 2)  # made, then a checkpoint
     ended = data_prep(*arguments(slow_copy, tmp_path / "out"))
     one_error(ended)
     assert f"process {process.pid}" in ended.stderr
@@ -450,7 +455,7 @@ def test_ctrl_c_stops_within_a_second_and_a_second_call_at_once_is_refused(slow_
     assert process.returncode == 130
     assert "Traceback" not in stderr
     require_gone(children)
-    lines = (unfinished / "journal.csv").read_text().splitlines()
+    lines = (unfinished / "train.csv").read_text().splitlines()
     assert len(lines) % 64 == 0
     assert lines
 
@@ -537,7 +542,7 @@ def test_encoded_stores_hold_jpegs_of_the_same_views_in_far_less_space(copy, tmp
         raw, encoded = copy.made / name, made / name
         assert (encoded / "data.mdb").stat().st_size < (raw / "data.mdb").stat().st_size / 3
         for (_, label, one), (_, same, other) in zip(
-            lmdb_store.read_records(raw), lmdb_store.read_records(encoded), strict=True
+            stores.read_records(raw), stores.read_records(encoded), strict=True
         ):
             assert label == same
             assert np.abs(one.astype(int) - other).mean() < 4
@@ -590,36 +595,13 @@ def test_stores_of_someone_else_are_left_alone(copy, tmp_path, data_prep):
 
 def test_workers_that_are_killed_lose_no_photo(copy):
     photos = partition(copy.root).train
-    with workers.decoded(photos, Wanted(("global",), False), 2) as results:
+    with workers.pool(Wanted(("global",), False), 2, len(photos)) as pool:
+        results = pool.decoded(photos, place)
         outcomes = [next(results)[0]]
         for child in multiprocessing.active_children():
             child.kill()
         outcomes += [outcome for outcome, _ in results]
     assert [outcome.status for outcome in outcomes] == ["written"] * len(photos)
-
-
-def test_a_photo_on_which_two_workers_died_is_corrupt_and_the_others_are_written(copy, tmp_path):
-    os.mkfifo(tmp_path / "deadly.jpg")  # reading it blocks: time to be killed
-    good = partition(copy.root).train[:20]
-    photos = [*good[:10], Photo("deadly", tmp_path, "deadly.jpg", 1), *good[10:]]
-    over = threading.Event()
-
-    def kill_what_hangs():
-        while not over.wait(0.2):
-            for child in multiprocessing.active_children():
-                if Path(f"/proc/{child.pid}/wchan").read_text() == "wait_for_partner":
-                    child.kill()
-
-    killer = threading.Thread(target=kill_what_hangs)
-    killer.start()
-    try:
-        with workers.decoded(photos, Wanted(("global",), False), 1) as results:
-            outcomes = [outcome for outcome, _ in results]
-    finally:
-        over.set()
-        killer.join()
-    assert [outcome.status for outcome in outcomes] == ["written"] * 10 + ["corrupt"] + ["written"] * 10
-    assert "twice" in outcomes[10].reason
 
 
 def test_without_a_terminal_progress_is_a_line_with_speed_time_left_and_bad_photos(capsys, monkeypatch):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import lmdb_store, space
+from data_prep import space, stores
 from data_prep.partitions import Partition
 from data_prep.photos import Photo
 from data_prep.request import Request
@@ -19,7 +19,9 @@ RECORD = 3 * 256 * 256  # bytes of a raw view
 
 @pytest.fixture
 def request_(tmp_path):
-    return Request("mine", tmp_path / "data", tmp_path / "photos", ("global", "local"), False, {"dataset": "ava"})
+    return Request(
+        "mine", tmp_path / "data", {"root": tmp_path / "photos"}, ("global", "local"), False, {"dataset": "ava"}
+    )
 
 
 @pytest.fixture
@@ -43,11 +45,11 @@ def test_each_view_of_each_photo_takes_a_record(request_, partition):
 
 
 def test_jpegs_take_about_a_fifth_of_that():
-    raw, encoded = (lmdb_store.disk_need(1000, encoded) for encoded in (False, True))
+    raw, encoded = (stores.disk_need(1000, encoded) for encoded in (False, True))
     assert raw / 6 < encoded < raw / 4
 
 
-def test_too_small_a_disk_is_refused_and_the_mend_is_offered_only_if_it_is_one(request_, partition, monkeypatch):
+def test_too_small_a_disk_is_refused_and_the_fix_is_offered_only_if_it_is_one(request_, partition, monkeypatch):
     need = space.disk_need(request_, partition)
     free(monkeypatch, need)
     space.require_space(request_, partition)
@@ -76,19 +78,6 @@ def test_a_disk_is_full_when_there_is_no_room_for_a_checkpoint(request_, monkeyp
     assert "full" in space.disk_is_full(request_)
     free(monkeypatch, 1_000_000_000)
     assert space.disk_is_full(request_) == ""
-
-
-def test_the_forecast_counts_labels_and_what_is_left_out_and_names_the_test_photos_majority(request_, partition):
-    lines = [line.strip() for line in space.forecast(request_, partition).splitlines()]
-    assert lines[0] == "mine: the rule"
-    by_first_word = {line.split()[0]: line for line in lines}
-    assert by_first_word["training"].endswith("100 = 90 good + 10 bad")
-    assert by_first_word["test"].endswith("50 = 10 good + 40 bad")
-    assert "80.00%" in by_first_word["majority"]  # bad, here
-    assert by_first_word["excluded"].endswith("2 not drawn")
-    assert "0.1 GB" in by_first_word["disk"]
-    assert "about" not in by_first_word["disk"]
-    assert "about" in space.forecast(replace(request_, encoded=True), partition)
 
 
 def test_gigabytes_are_those_of_a_disks_label(request_, partition, monkeypatch):

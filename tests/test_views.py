@@ -11,8 +11,9 @@ import pytest
 from conftest import REAL_PHOTOS
 from PIL import Image
 
-from data_prep import lmdb_store, views
+from data_prep import datums, stores, views
 from data_prep.decoder import decode
+from data_prep.pictures import Place
 from data_prep.records import Wanted, make_records
 
 CONVERT = Path(sys.executable).parent / "convert_imageset"
@@ -59,7 +60,7 @@ def require_parity(folder, names):
     shutil.rmtree(store, ignore_errors=True)
     size = ["--resize_height=256", "--resize_width=256"]
     subprocess.run([CONVERT, *size, f"{folder}/", listing, store], check=True, capture_output=True, timeout=60)
-    converted = [view for _, _, view in lmdb_store.read_records(store)]
+    converted = [view for _, _, view in stores.read_records(store)]
     assert len(converted) == len(names)
     for name, theirs in zip(names, converted, strict=True):
         ours = views.global_view(decode((folder / name).read_bytes()))
@@ -119,28 +120,28 @@ def test_both_views_and_both_forms_of_record_come_from_one_file(tmp_path, draw_p
     path.write_bytes(as_file(draw_picture(1, 320, 200), ".jpg"))
     picture = decode(path.read_bytes())
     for encoded in (False, True):
-        places = [memoryview(bytearray(lmdb_store.RECORD_BYTES)) for _ in range(2)]
+        places = [memoryview(bytearray(datums.RECORD_BYTES)) for _ in range(2)]
         wanted = Wanted(("global", "local"), encoded)
-        outcome, lengths = make_records(str(path), 1, wanted, places)
+        outcome, lengths = make_records(Place(str(path)), 1, wanted, places)
         assert (outcome.status, outcome.width, outcome.height) == ("written", 320, 200)
         for view, place, length in zip(
             (views.global_view(picture), views.local_view(picture)), places, lengths, strict=True
         ):
-            datum = lmdb_store.Datum.FromString(bytes(place[:length]))
+            datum = datums.Datum.FromString(bytes(place[:length]))
             assert (datum.label, datum.encoded) == (1, encoded)
-            pixels = lmdb_store.pixels(datum)
+            pixels = datums.pixels(datum)
             error = np.abs(pixels.astype(int) - view).mean()
             assert error == 0 if not encoded else error < 3
 
 
 def test_what_cannot_be_read_is_an_outcome_and_no_exception(tmp_path):
     wanted = Wanted(("global",), False)
-    places = [memoryview(bytearray(lmdb_store.RECORD_BYTES))]
+    places = [memoryview(bytearray(datums.RECORD_BYTES))]
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "text.jpg").write_text("<html>404</html>")
     (tmp_path / "folder.jpg").mkdir()
     outcomes = {
-        name: make_records(str(tmp_path / f"{name}.jpg"), 1, wanted, places)[0]
+        name: make_records(Place(str(tmp_path / f"{name}.jpg")), 1, wanted, places)[0]
         for name in ("absent", "empty", "text", "folder")
     }
     assert {name: outcome.status for name, outcome in outcomes.items()} == {

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from data_prep import lmdb_store
+from data_prep import datums, stores
 
 RECORDS = [np.random.default_rng(n).bytes(30_000 + 7919 * n % 20_000) for n in range(40)]
 
 
 def write(folder, records, begin=0, end=None, every=10):
     for first in range(begin, end or len(records), every):
-        with lmdb_store.checkpoint(folder, len(records)) as put:
+        with stores.checkpoint(folder, len(records)) as put:
             for position, record in enumerate(records[first : first + every], first):
                 put(position, record)
 
@@ -32,7 +32,7 @@ def view():
 
 
 def raw_datum(view, label):
-    before, after = lmdb_store.raw_frame(label)
+    before, after = datums.raw_frame(label)
     return before + view.transpose(2, 0, 1).tobytes() + after
 
 
@@ -42,19 +42,19 @@ def test_records_are_what_caffes_own_datum_serializes(view, label):
     planes = view.transpose(2, 0, 1).tobytes()
     theirs = caffe_pb2.Datum(channels=3, height=256, width=256, data=planes, label=label)
     assert raw_datum(view, label) == theirs.SerializeToString()
-    ours = lmdb_store.encoded_record(b"\xff\xd8jpeg", label)
+    ours = datums.encoded_record(b"\xff\xd8jpeg", label)
     size = {"channels": 3, "height": 256, "width": 256}
     theirs = caffe_pb2.Datum(**size, data=b"\xff\xd8jpeg", label=label, encoded=True)
     assert ours == theirs.SerializeToString()
 
 
 def test_a_raw_record_fits_its_place(view):
-    assert len(raw_datum(view, 1)) <= lmdb_store.RECORD_BYTES
+    assert len(raw_datum(view, 1)) <= datums.RECORD_BYTES
 
 
 def test_records_come_back_as_they_were_put(tmp_path, view):
     write(tmp_path / "store", [raw_datum(view, 1), raw_datum(255 - view, 0)])
-    (first, one, pixels), (second, zero, inverse) = lmdb_store.read_records(tmp_path / "store")
+    (first, one, pixels), (second, zero, inverse) = stores.read_records(tmp_path / "store")
     assert (first, one, second, zero) == (0, 1, 1, 0)
     assert np.array_equal(pixels, view)
     assert np.array_equal(inverse, 255 - view)
@@ -74,7 +74,7 @@ def test_a_store_is_the_same_however_often_the_process_that_grows_it_changes(tmp
     write(tmp_path / "one", RECORDS)
     for begin in range(0, len(RECORDS), 10):
         call = f"write(pathlib.Path({str(tmp_path / 'many')!r}), RECORDS, {begin}, {begin + 10})"
-        code = f"import pathlib; from test_lmdb_store import RECORDS, write; {call}"
+        code = f"import pathlib; from test_stores import RECORDS, write; {call}"
         path = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
         subprocess.run([sys.executable, "-c", code], env=path, check=True)
     assert content(tmp_path / "one") == content(tmp_path / "many")
@@ -85,14 +85,14 @@ def test_an_abandoned_checkpoint_leaves_no_trace_in_the_finished_store(tmp_path)
     for first in range(0, len(RECORDS), 10):
         with pytest.raises(KeyboardInterrupt):
             abandon(tmp_path / "other", first)
-        with lmdb_store.checkpoint(tmp_path / "other", len(RECORDS)) as put:
+        with stores.checkpoint(tmp_path / "other", len(RECORDS)) as put:
             for position in range(first, first + 10):
                 put(position, RECORDS[position])
     assert content(tmp_path / "one") == content(tmp_path / "other")
 
 
 def abandon(folder, first):
-    with lmdb_store.checkpoint(folder, len(RECORDS)) as put:
+    with stores.checkpoint(folder, len(RECORDS)) as put:
         put(first, RECORDS[first])
         raise KeyboardInterrupt
 
@@ -106,7 +106,7 @@ def test_a_checkpoint_that_is_already_there_changes_nothing(tmp_path):
 
 def test_another_record_than_the_one_that_is_there_is_refused(tmp_path):
     write(tmp_path / "store", RECORDS)
-    with pytest.raises(lmdb_store.StoreDiffers):
+    with pytest.raises(stores.StoreDiffers):
         write(tmp_path / "store", [*RECORDS[:-1], b"other"], begin=30)
 
 
@@ -114,7 +114,7 @@ def test_a_store_stays_within_the_disk_need_that_was_announced(tmp_path, view):
     record = raw_datum(view, 1)
     write(tmp_path / "store", [record] * 128, every=64)
     used = (tmp_path / "store" / "data.mdb").stat().st_size
-    need = lmdb_store.disk_need(128, encoded=False)
+    need = stores.disk_need(128, encoded=False)
     assert used <= need <= 1.05 * used
 
 
@@ -123,14 +123,14 @@ def test_a_store_has_no_lock_file_and_caffe_style_readers_open_it(tmp_path):
     assert [path.name for path in (tmp_path / "store").iterdir()] == ["data.mdb"]
     with lmdb.open(str(tmp_path / "store"), readonly=True) as environment:  # with a lock, as Caffe
         assert environment.stat()["entries"] == len(RECORDS)
-    assert lmdb_store.entries(tmp_path / "store") == len(RECORDS)
-    assert lmdb_store.entries(tmp_path / "nothing") == 0
+    assert stores.entries(tmp_path / "store") == len(RECORDS)
+    assert stores.entries(tmp_path / "nothing") == 0
 
 
 def test_a_store_may_be_in_a_folder_whose_name_is_no_text(tmp_path):
     folder = tmp_path / os.fsdecode(b"\xff of \xfe")
     write(folder, RECORDS)
-    assert lmdb_store.entries(folder) == len(RECORDS)
+    assert stores.entries(folder) == len(RECORDS)
 
 
 CAFFE_READS = """
@@ -148,7 +148,7 @@ def test_caffes_data_layer_reads_a_store(tmp_path, encoded):
     records = [raw_datum(view, n % 2) for n, view in enumerate(views)]
     if encoded:
         jpegs = [cv2.imencode(".jpg", view)[1].tobytes() for view in views]
-        records = [lmdb_store.encoded_record(jpeg, n % 2) for n, jpeg in enumerate(jpegs)]
+        records = [datums.encoded_record(jpeg, n % 2) for n, jpeg in enumerate(jpegs)]
     write(tmp_path / "store", records)
     (tmp_path / "net.prototxt").write_text(
         'layer { name: "data" type: "Data" top: "data" top: "label" transform_param { force_color: true }'
