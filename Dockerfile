@@ -37,7 +37,7 @@ COPY --from=code /app .
 RUN useradd --uid 1000 --create-home aesthetics \
     && mkdir -p data results /data \
     && touch .venv/came-with-the-image \
-    && chown aesthetics: data results models
+    && chown aesthetics: data results models prototxt solvers
 ENV PYTHONDONTWRITEBYTECODE=1
 VOLUME ["/app/data", "/app/results"]
 ENTRYPOINT ["docker/as-owner.sh"]

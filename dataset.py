@@ -5,6 +5,7 @@ from user_error import UserError
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import commands
 from data_prep import summary
@@ -85,6 +86,12 @@ def own_table(name: str, rule: str | None = None) -> Table:
     """The table of a dataset that the paper does not know: its rows, without a number of the paper's."""
     title = f"Accuracy of {name}" if rule is None else f"Accuracy of {name} ({one_line(rule)})"
     return replace(tables()["demo"], name=name, title=title, dataset=name)
+
+
+def preparation_notes(content: dict[str, Any]) -> list[str]:
+    """What a preparation noted, a line each, by its summary or by a run's record; early ones have none."""
+    kept = content.get("notes")
+    return [one_line(str(note)) for note in kept] if isinstance(kept, list) else []
 
 
 def one_line(text: str) -> str:

@@ -5,7 +5,7 @@ read -r user group < <(stat --format '%u %g' results)
 if ((EUID != 0 || user == 0)); then
     exec "$@"
 fi
-for folder in data models; do
+for folder in data models prototxt solvers; do
     # only the folders that came with the image: a mounted folder keeps its owner
     [[ $(stat --format %U "$folder") != aesthetics ]] || chown "$user:$group" "$folder"
 done

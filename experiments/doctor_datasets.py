@@ -8,7 +8,7 @@ from pathlib import Path
 import commands
 from data_prep import summary
 from data_prep.stores import entries
-from dataset import one_line
+from dataset import preparation_notes
 from experiments.finding import Finding
 from paper import ROOT
 
@@ -37,8 +37,8 @@ def examine(folder: Path, views: Sequence[str], photos: Path | None) -> Iterator
         return
     counts = " + ".join(f"{counts['written']:,} {split}" for split, counts in content["splits"].items())
     yield Finding(name, f"{counts} photos, views {' and '.join(content['views'])}")
-    for note in content.get("notes", ()):
-        yield Finding(name, f"note: {one_line(str(note))}")
+    for note in preparation_notes(content):
+        yield Finding(name, f"note: {note}")
 
 
 def _unprepared(folder: Path, photos: Path | None) -> Finding:

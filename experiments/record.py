@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from data_prep import summary
+from dataset import preparation_notes
 from experiments.edits import differences
 from experiments.job import Job, changed
 from experiments.planning import inputs
@@ -90,8 +91,9 @@ def _dataset(job: Job) -> dict[str, Any]:
     """What the tables have to know of the dataset, whose summary may be gone or another by then."""
     content = summary.read(job.data / job.run.dataset)
     photos = {split: counts["written"] for split, counts in content["splits"].items()}
-    notes = content.get("notes", [])
-    return {"photos": photos, "notes": notes} | {name: content[name] for name in ("rule", "command", "lists_sha256")}
+    return {"photos": photos, "notes": preparation_notes(content)} | {
+        name: content[name] for name in ("rule", "command", "lists_sha256")
+    }
 
 
 def _now() -> str:

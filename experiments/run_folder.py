@@ -212,7 +212,6 @@ class RunFolder:
         try:
             photos = record["dataset"]["photos"]
             _ = str(record["dataset"]["rule"]), int(photos["train"]), int(photos["test"])
-            _ = "".join(record["dataset"].get("notes", []))
             _ = [attempt.get("machine", {}).get("cpu") for attempt in record["attempts"]]
             _ = "".join(record["inputs"].values())
         except (AttributeError, KeyError, TypeError, ValueError):

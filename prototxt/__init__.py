@@ -2,6 +2,6 @@
 
 paper.toml -> nets.py   -> prototxt/<dataset>/<network>_<view>/train_val.prototxt
 -> solver.py -> solvers/<dataset>/<network>_<view>.prototxt
-(`make prototxt`: __main__.py, through generated.py, which keeps a person's edits)
+(`make prototxt`: __main__.py, through writer.py: all files, and generated.py, which keeps a person's edits)
 messages.py reads and writes prototxts for everybody, as Caffe does, without Caffe.
 """

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dataset import one_line
+from dataset import one_line, preparation_notes
 from paper import DATASETS, Table, stated, statements
 from report.line import DASH, Line
 from report.results import found
@@ -60,9 +60,9 @@ def _of_a_run(name: str, record: Record) -> Iterator[str]:
 
 def _of_the_photos(table: Table, records: list[Record]) -> Iterator[str]:
     """By which rule the photos were chosen, unless the title says so, and what their preparation noted."""
-    rules = dict.fromkeys(one_line(record["dataset"]["rule"]) for record in records)
+    rules = dict.fromkeys(one_line(str(record["dataset"]["rule"])) for record in records)
     yield from (f"Photos: {rule}." for rule in rules if not table.title.endswith(f"({rule})"))
-    noted = dict.fromkeys(one_line(note) for record in records for note in record["dataset"].get("notes", ()))
+    noted = dict.fromkeys(note for record in records for note in preparation_notes(record["dataset"]))
     yield from (f"Photos: {note.removesuffix('.')}." for note in noted)
 
 

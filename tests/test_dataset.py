@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dataset import find, known, largest_batch, may_be, own_table, prepared, views
+from dataset import find, known, largest_batch, may_be, own_table, preparation_notes, prepared, views
 from paper import DATASETS, tables
 
 SUMMARY = {
@@ -91,6 +91,13 @@ def test_views_are_those_prepared_and_all_where_that_is_not_known(tmp_path):
     prepare(tmp_path, "damaged", views=None)
     assert views("mine", tmp_path) == ("global",)
     assert views("damaged", tmp_path) == views("ava-large", tmp_path) == ("global", "local")
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"), [({}, []), ({"notes": 5}, []), ({"notes": ["a\nb", "c", 1]}, ["a b", "c", "1"])]
+)
+def test_notes_are_a_line_each_and_none_where_there_are_none(content, lines):
+    assert preparation_notes(content) == lines
 
 
 def test_a_rule_is_shown_in_one_line_whatever_its_characters():
