@@ -1,4 +1,4 @@
-"""The command line of the data preparation: `python -m data_prep ava|cuhkpq|demo`."""
+"""The command line of the data preparation: `python -m data_prep ava|cuhkpq|photos|demo`."""
 
 from user_error import UserError, exit_with_status
 
@@ -11,6 +11,8 @@ from typing import Any
 
 import commands
 from arguments import Parser, count, positive
+from data_prep.columns import USUAL
+from data_prep.lists import number
 from data_prep.request import Request, checked_own_name
 from data_prep.sources import Source
 from paper import VIEWS, stated
@@ -49,6 +51,27 @@ def _cuhkpq(arguments: argparse.Namespace) -> None:
         raise UserError("--extra belongs to --partition large")
     source = Copy(arguments.root, arguments.partition, arguments.seed, arguments.extra)
     _prepare(arguments, source, source.name, {"partition": arguments.partition})
+
+
+def _photos(arguments: argparse.Namespace) -> None:
+    from data_prep.own import ListedPhotos, SortedPhotos
+
+    columns = {noun: name for noun in USUAL if (name := getattr(arguments, f"{noun}_column"))}
+    sorted_ones = arguments.good, arguments.bad
+    if arguments.list and arguments.root and not any(sorted_ones):
+        source = ListedPhotos(
+            arguments.root, arguments.list, arguments.seed, arguments.threshold, arguments.test_share, columns
+        )
+    elif all(sorted_ones) and not arguments.list:
+        if columns or arguments.threshold is not None:
+            raise UserError("--threshold and the options that name columns belong to --list")
+        arguments.good, arguments.bad = (_below(arguments.root, folder) for folder in sorted_ones)
+        source = SortedPhotos(arguments.good, arguments.bad, arguments.seed, arguments.test_share)
+    else:
+        raise UserError("photos needs --root DIR with --list FILE, or --good DIR with --bad DIR (photos --help)")
+    numbers = {name: getattr(arguments, name) for name in ("threshold", "test_share")}
+    parameters = {name: _plain(value) for name, value in numbers.items() if value is not None}
+    _prepare(arguments, source, "", parameters | {f"{noun}_column": name for noun, name in columns.items()})
 
 
 def _demo(arguments: argparse.Namespace) -> None:
@@ -97,7 +120,7 @@ def _prepare(arguments: argparse.Namespace, source: Source, usual_name: str, par
 
 def _parser() -> Parser:
     parser = Parser(prog=commands.module("data_prep"), description="Prepare photos for Caffe: lists, views, LMDBs.")
-    readers = parser.add_subparsers(dest="dataset", required=True, metavar="ava|cuhkpq|demo")
+    readers = parser.add_subparsers(dest="dataset", required=True, metavar="ava|cuhkpq|photos|demo")
 
     ava = _reader(readers, "ava", "AVA's partitions large and small (Tables III and IV)")
     ava.add_argument("--partition", required=True, choices=("large", "small"), help="which partition")
@@ -121,8 +144,16 @@ def _parser() -> Parser:
     )  # fmt: skip
     cuhkpq.set_defaults(run=_cuhkpq)
 
-    for command in (ava, cuhkpq):
-        command.add_argument("--root", type=Path, required=True, metavar="DIR", help="where the dataset was unpacked")
+    photos = _reader(readers, "photos", "photos of one's own: a list with scores or labels, or two folders")
+    _add_options_of_photos(photos)
+    photos.set_defaults(run=_photos)
+
+    for command in (ava, cuhkpq, photos):
+        own = command is photos
+        command.add_argument(
+            "--root", type=Path, required=not own, metavar="DIR",
+            help="where the paths in the list start" if own else "where the dataset was unpacked",
+        )  # fmt: skip
         command.add_argument(
             "--out",
             type=Path,
@@ -130,7 +161,9 @@ def _parser() -> Parser:
             metavar="DIR",
             help="where <dataset>/ is made (data)",
         )
-        command.add_argument("--name", help="the dataset's folder (<dataset>-<partition>)")
+        command.add_argument(
+            "--name", required=own, help="the dataset's folder" + ("" if own else " (<dataset>-<partition>)")
+        )
         command.add_argument(
             "--seed",
             type=count,
@@ -152,8 +185,8 @@ def _parser() -> Parser:
 
     demo = _reader(readers, "demo", "draw a small dataset in AVA's and CUHKPQ's layouts")
     demo.add_argument("--out", type=Path, required=True, metavar="DIR", help="where ava/ and cuhkpq/ are drawn")
-    photos = stated("partitions.demo.train") + stated("partitions.demo.test")
-    demo.add_argument("--photos", type=positive, default=photos, metavar="N", help="how many (%(default)s)")
+    drawn = stated("partitions.demo.train") + stated("partitions.demo.test")
+    demo.add_argument("--photos", type=positive, default=drawn, metavar="N", help="how many (%(default)s)")
     demo.add_argument(
         "--seed",
         type=count,
@@ -163,7 +196,7 @@ def _parser() -> Parser:
     )
     demo.set_defaults(run=_demo)
 
-    for command in (ava, cuhkpq, demo):
+    for command in (ava, cuhkpq, photos, demo):
         command.add_argument(
             "--jobs", type=positive, default=len(os.sched_getaffinity(0)), metavar="N",
             help="processes that decode or draw (%(default)s)",
@@ -171,8 +204,50 @@ def _parser() -> Parser:
     return parser
 
 
+def _add_options_of_photos(parser: Parser) -> None:
+    parser.add_argument("--list", type=Path, metavar="FILE", help="CSV: a photo's path, its score or label, its split")
+    parser.add_argument("--good", type=Path, metavar="DIR", help="instead of a list: the folder with the good photos")
+    parser.add_argument("--bad", type=Path, metavar="DIR", help="and the one with the bad photos")
+    parser.add_argument(
+        "--threshold", type=_decimal, metavar="T", help="the lowest score of a good photo, for a list with scores"
+    )
+    parser.add_argument(
+        "--test-share", type=_share, metavar="S",
+        help=f"drawn for test if no column says which photos are ({stated('partitions.own.test_share')})",
+    )  # fmt: skip
+    for noun, usual in USUAL.items():
+        parser.add_argument(
+            f"--{noun}-column", metavar="C", help=f"name, or number from 1, of the column that is not called {usual[0]}"
+        )
+
+
 def _reader(readers: argparse._SubParsersAction, name: str, help: str) -> Parser:
     return readers.add_parser(name, help=help, description=help)
+
+
+def _below(root: Path | None, folder: Path) -> Path:
+    """A folder that may be given relative to the root."""
+    return root / folder if root and (root / folder).is_dir() else folder
+
+
+def _decimal(text: str) -> Decimal:
+    value = number(text)
+    if value is None:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a plain decimal number such as 5.25")
+    return value
+
+
+def _share(text: str) -> Decimal:
+    share = _decimal(text)
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return share
+
+
+def _plain(number: Decimal) -> str:
+    """A number as it is written without an exponent and without zeros at the end."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _delta(text: str) -> Decimal:

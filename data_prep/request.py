@@ -31,8 +31,8 @@ class Request:
 
     @property
     def root(self) -> Path:
-        """The folder of the photos."""
-        return self.inputs["root"]
+        """The folder of the photos, or of the good ones."""
+        return self.inputs.get("root") or self.inputs["good"]
 
     @property
     def folder(self) -> Path:
