@@ -2,41 +2,63 @@
 
 OpenCV decodes into 3 channels, BGR, 8 bits, turned as EXIF says: grey, CMYK, 16-bit and transparent pictures too, and
 PNG, GIF or WebP under the name .jpg. It does not report damage: libjpeg fills what it cannot decode with grey, and
-warns only on the process's standard error. So we read the warnings there, at about 1 % of the cost of decoding.
+warns only on the process's standard error. So we read the warnings there, at a few hundredths of the cost of decoding.
 
-Checks, cheapest first: the end of the file (a JPEG that broke off and was padded has no end-of-image marker; one that
-just stops is refused by OpenCV, as long as it decodes from memory), OpenCV's own refusal, libjpeg's warning. libjpeg
-prints only its first warning: if that one is harmless (stray bytes between segments, an odd JFIF version), the picture
-is decoded again without the segments that may cause it. A few stray bytes before the end are harmless too; many mean
-that the decoder lost its way. Damage that decodes without a warning (most single flipped bits) is not found.
+Checks, cheapest first: the size that the header claims, the end of the file (a JPEG that only lacks its end marker is
+given one), OpenCV's own refusal, the decoders' warnings. libjpeg prints only its first warning: if that one may be
+harmless (padding, stray bytes between segments, an odd JFIF version), the JPEG is decoded again without what may cause
+it, and then libjpeg has to be silent. Damage that decodes without a warning (most single flipped bits) is not found:
+docs/damage.md says how much that is.
 """
 
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
+from itertools import islice
 
 import cv2
 import numpy as np
+from PIL import Image
 
-END = b"\xff\xd9"
-LEFT_OVER = 64  # bytes: cameras pad the pixels by a few; more were pixels, and the decoder lost its way
+from data_prep import jpeg
+from paper import stated
+
+LARGEST_FILE: int = stated("photos.largest_bytes")
+LARGEST_PHOTO: int = stated("photos.largest_pixels")
+LIMIT = f"the limit is {LARGEST_PHOTO:,} (photos.largest_pixels in paper.toml)"
+MOST_SCANS: int = stated("photos.most_scans")
 WARNING = re.compile(
     r"^(?:Corrupt JPEG data|Premature end|Inconsistent progression|Invalid SOS"
     r"|Warning: unknown JFIF|Unknown Adobe).*$",
     re.MULTILINE,
 )
-HARMLESS = re.compile(r"extraneous bytes before marker|unknown JFIF revision|Unknown Adobe color|bad ICC|Invalid SOS")
-STRAY_AT_END = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
-SIGNATURES = {
-    b"\xff\xd8": "JPEG",
-    b"\x89PNG": "PNG",
-    b"GIF8": "GIF",
-    b"RIFF": "WebP",
-    b"BM": "BMP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
+HARMLESS = re.compile(r"extraneous bytes before marker|unknown JFIF revision|Unknown Adobe color|bad ICC")
+TIFF_DAMAGE = re.compile(r"TIFF_Error (.*)|TIFF_Warning ((?:JPEGLib|PackBitsDecode): .*)")
+DECODED = {
+    rb"\xff\xd8": "JPEG",
+    rb"\x89PNG": "PNG",
+    rb"GIF8": "GIF",
+    rb"RIFF....WEBP": "WebP",
+    rb"BM": "BMP",
+    rb"(II\*\0|MM\0\*)(?!....CR)": "TIFF",
+    rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51": "JPEG 2000",
+    rb"....ftypavi[fs]": "AVIF",
 }
+FOREIGN = {
+    rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)": "an HEIC file",
+    rb"\0\0\0\x0cJXL |\xff\x0a": "a JPEG XL file",
+    rb"II\*\0....CR|....ftypcrx |FUJIFILMCCD-RAW|IIR[OS]|MMOR|IIU\0|FOVb": "a camera's raw file",
+    rb"8BPS": "a Photoshop file",
+    rb"%PDF": "a PDF",
+}
+SIZED_BY_PILLOW = ("PNG", "GIF", "WEBP", "BMP", "TIFF", "JPEG2000", "AVIF", "PPM", "SUN")
+REDUCED = 254  # TIFF's tag NewSubfileType; its lowest bit says that the picture is a preview of another
+
+Image.MAX_IMAGE_PIXELS = None  # ours is the limit
+os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(LARGEST_PHOTO)  # for formats unknown to Pillow, in processes we start
 
 
 class DamagedPicture(Exception):
@@ -47,31 +69,70 @@ def decode(data: bytes) -> np.ndarray:
     """The picture, height x width x 3 BGR uint8; raises DamagedPicture if the file does not hold all of it."""
     if not data:
         raise DamagedPicture("the file is empty")
-    is_jpeg = data.startswith(b"\xff\xd8")
-    segments = _segments(data) if is_jpeg else []
-    if is_jpeg and (not segments or data.find(END, segments[-1][1]) < 0):
-        raise DamagedPicture("cut off: the end of the JPEG is missing")
-    picture, said = _decode(data)
+    return _decode_jpeg(data) if data.startswith(jpeg.START) else _decode_other(data)
+
+
+def _decode_jpeg(data: bytes) -> np.ndarray:
+    cut_off = DamagedPicture("cut off: the end of the JPEG is missing")
+    header = jpeg.header(data)
+    if header is None:
+        raise cut_off
+    _require_size(header.width, header.height)
+    is_one_scan = jpeg.is_one_scan(data, header)
+    if not is_one_scan and next(islice(jpeg.scans(data), MOST_SCANS, None), None):
+        raise DamagedPicture(f"more than {MOST_SCANS} scans: no encoder writes so many")
+    has_end = jpeg.has_end(data, header)
+    if not has_end:
+        if not is_one_scan and not jpeg.holds_all_scans(data, header):
+            raise cut_off
+        data = jpeg.ended(data)
+    picture, said = _opencv(data)
     if picture is None:
-        raise DamagedPicture(_refusal(data, said))
-    if said and is_jpeg:
-        _require_harmless(data, segments, said)
+        raise DamagedPicture(_refusal(data, said)) if has_end else cut_off
+    warning = WARNING.search(said)
+    if warning and not (HARMLESS.search(warning[0]) and _is_silent_when_plain(data, header)):
+        raise DamagedPicture(warning[0]) if has_end else cut_off
     return picture
 
 
-def _require_harmless(data: bytes, segments: list[tuple[int, int]], said: str) -> None:
-    """Raise DamagedPicture unless libjpeg's warning about a JPEG is harmless."""
-    warning = WARNING.search(said)
-    if warning and HARMLESS.search(warning[0]):
-        warning = WARNING.search(_decode(_bare(data, segments))[1])
-        stray = STRAY_AT_END.search(warning[0]) if warning else None
-        if stray and int(stray[1]) <= LEFT_OVER:
-            return
-    if warning:
-        raise DamagedPicture(warning[0])
+def _is_silent_when_plain(data: bytes, header: jpeg.Header) -> bool:
+    """Whether libjpeg decodes a JPEG without a warning once it holds nothing but pixels."""
+    for plain in {jpeg.plain(data, header, spared) for spared in (0, 1)}:
+        picture, said = _opencv(plain)
+        if picture is not None and not WARNING.search(said):
+            return True
+    return False
 
 
-def _decode(data: bytes) -> tuple[np.ndarray | None, str]:
+def _decode_other(data: bytes) -> np.ndarray:
+    _require_size(*_size(data))
+    picture, said = _opencv(data)
+    if picture is None:
+        raise DamagedPicture(_refusal(data, said))
+    if damage := TIFF_DAMAGE.search(said):
+        raise DamagedPicture(f"the TIFF is damaged: {damage[1] or damage[2]}")
+    return picture
+
+
+def _require_size(width: int, height: int) -> None:
+    if width * height > LARGEST_PHOTO:
+        raise DamagedPicture(f"too large: {width} x {height} pixels, {LIMIT}")
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    """The width and height that a file claims which is no JPEG; (0, 0) if Pillow cannot tell."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(data), formats=SIZED_BY_PILLOW) as image:
+            is_preview = image.format == "TIFF" and image.tag_v2.get(REDUCED, 0) & 1
+            size = image.size
+    except Exception:  # there is no telling what a damaged header raises
+        return 0, 0
+    if is_preview:
+        raise DamagedPicture("a TIFF that begins with a preview, as cameras' raw files do: convert it to JPEG")
+    return size
+
+
+def _opencv(data: bytes) -> tuple[np.ndarray | None, str]:
     """OpenCV's picture or None, and what the decoders wrote to standard error."""
     with _standard_error() as said:
         try:
@@ -97,35 +158,17 @@ def _standard_error() -> Iterator[Callable[[], str]]:
 
 
 def _refusal(data: bytes, said: str) -> str:
-    kind = next((name for start, name in SIGNATURES.items() if data.startswith(start)), None)
+    """Why OpenCV gave no picture."""
+    if "CV_IO_MAX_IMAGE" in said:
+        return f"too large: {LIMIT}"
+    if foreign := _named(data, FOREIGN):
+        return f"{foreign}, which OpenCV here cannot decode: convert it to JPEG"
+    kind = _named(data, DECODED)
     if kind is None:
         return "not a picture: OpenCV does not know the format"
     detail = re.sub(r"^.*?(?:libpng error:|: error:)\s*", "", " ".join(said.split()))[:120]
     return f"the {kind} cannot be decoded" + (f": {detail}" if detail else "")
 
 
-def _segments(data: bytes) -> list[tuple[int, int]]:
-    """(begin, end) of each segment of a JPEG up to and with its first start-of-scan; [] if there is none."""
-    segments = []
-    position = 2
-    while (position := data.find(b"\xff", position)) >= 0 and position + 4 <= len(data):
-        marker = data[position + 1]
-        if marker in (0x00, 0x01, 0xFF) or 0xD0 <= marker <= 0xD8:  # stray, fill, or without a length
-            position += 1
-            continue
-        if marker == 0xD9:
-            break
-        end = position + 2 + int.from_bytes(data[position + 2 : position + 4])
-        segments.append((position, end))
-        if marker == 0xDA:
-            return segments if end < len(data) else []
-        position = end
-    return []
-
-
-def _bare(data: bytes, segments: list[tuple[int, int]]) -> bytes:
-    """The JPEG without comments, application data and stray bytes before its first scan."""
-    kept = [
-        data[begin:end] for begin, end in segments if data[begin + 1] != 0xFE and not 0xE0 <= data[begin + 1] <= 0xEF
-    ]
-    return b"\xff\xd8" + b"".join(kept) + data[segments[-1][1] :]
+def _named(data: bytes, names: dict[bytes, str]) -> str | None:
+    return next((name for start, name in names.items() if re.match(start, data, re.DOTALL)), None)

@@ -1,12 +1,21 @@
 """Damaged files are recognised: never a crash, never grey filling passed off as a photo."""
 
 import random
+import re
+import struct
+from io import BytesIO
 
 import cv2
+import numpy as np
 import pytest
-from conftest import REAL_PHOTOS
+from conftest import REAL_PHOTOS, ROOT
+from PIL import Image
 
+from data_prep import jpeg
 from data_prep.decoder import DamagedPicture, decode
+
+FAULTS = ROOT.parent / "shared" / "faults"
+END = b"\xff\xd9"
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +34,116 @@ def verdict(data):
         return str(damage)
 
 
+def opencv(data):
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+
+
+@pytest.fixture(scope="module")
+def restarting(draw_picture):
+    """A JPEG with a restart marker after each four blocks."""
+    return cv2.imencode(".jpg", draw_picture(3, 400, 300), [cv2.IMWRITE_JPEG_RST_INTERVAL, 4])[1].tobytes()
+
+
 def test_every_whole_photo_is_whole(whole_jpegs):
     assert {verdict(data) for data in whole_jpegs} == {"whole"}
+    assert all(np.array_equal(decode(data), opencv(data)) for data in whole_jpegs)
+
+
+def test_a_photo_that_lacks_only_its_end_marker_has_all_its_pixels(whole_jpegs):
+    for data in whole_jpegs:
+        end = data.rindex(END)
+        for cut in (data[:end], data[: end + 1]):
+            assert np.array_equal(decode(cut), opencv(data))
+
+
+def test_a_photo_that_lacks_its_end_marker_and_a_byte_of_pixels_is_cut_off(whole_jpegs):
+    for data in whole_jpegs:
+        end = data.rindex(END)
+        for missing in (1, 2, 3, 8, 100):
+            assert verdict(data[: end - missing]).startswith("cut off"), missing
+
+
+def test_a_progressive_photo_that_lacks_whole_scans_is_cut_off(draw_picture):
+    """Each scan that is there is decoded without a warning: the picture is only coarser."""
+    data = cv2.imencode(".jpg", draw_picture(3, 400, 300), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    assert np.array_equal(decode(data.removesuffix(END)), opencv(data))
+    later = list(jpeg.scans(data))[1:]
+    assert len(later) > 5
+    for scan in later:
+        tables = data.rindex(b"\xff\xc4", 0, scan.begin)
+        for cut in (scan.begin, scan.begin + 1, tables):
+            assert verdict(data[:cut]).startswith("cut off")
+
+
+def test_a_photo_with_a_scan_for_each_component_has_to_hold_all_of_them(draw_picture):
+    greys = [cv2.imencode(".jpg", plane)[1].tobytes() for plane in cv2.split(draw_picture(3, 400, 300))]
+    tables = [data for marker, data in parts(greys[0]) if marker in (0xC4, 0xDB)]
+    frame = b"\xff\xc0" + struct.pack(">HBHHB", 17, 8, 300, 400, 3) + b"\1\x11\0\2\x11\0\3\x11\0"
+    scans = [
+        b"\xff\xda\0\x08\1" + bytes([component, 0, 0, 63, 0]) + grey[jpeg.header(grey).scan.end : grey.rindex(END)]
+        for component, grey in enumerate(greys, 1)
+    ]
+    begin = jpeg.START + b"".join(tables) + frame
+    whole = begin + b"".join(scans)
+    assert np.array_equal(decode(whole), opencv(whole + END))
+    assert verdict(begin + b"".join(scans[:2])).startswith("cut off")
+
+
+def parts(data):
+    return [(segment.marker, data[segment.begin : segment.end]) for segment in jpeg.segments(data)]
 
 
 def test_a_photo_cut_off_anywhere_is_damaged(whole_jpegs):
     places = random.Random(7)
     for data in whole_jpegs:
-        for cut in (1, 2, 3, len(data) - 1, len(data) - 2, *places.sample(range(len(data)), 12)):
+        for cut in (1, 2, 3, len(data) - 3, *places.sample(range(len(data) - 2), 12)):
             assert verdict(data[:cut]) != "whole", cut
+
+
+@pytest.mark.parametrize("padding", [1, 2, 8, 63, 64, 65, 240, 5000])
+def test_any_number_of_zeros_or_ones_before_the_end_is_padding(whole_jpegs, padding):
+    for data in whole_jpegs[:4]:
+        for byte in (b"\0", b"\xff"):
+            padded = data.removesuffix(END) + byte * padding
+            assert np.array_equal(decode(padded + END), opencv(data))
+            assert np.array_equal(decode(padded), opencv(data))
+
+
+@pytest.mark.parametrize("stray", [8, 63, 64, 65, 240, 5000])
+def test_any_other_bytes_before_the_end_are_pixels_that_the_decoder_lost(whole_jpegs, stray):
+    for data in whole_jpegs[:4]:
+        for lost in (random.Random(stray).randbytes(stray), b"\x11" * stray, bytes(stray - 1) + b"\x11"):
+            assert "extraneous bytes" in verdict(data.removesuffix(END) + lost + END)
+
+
+def test_stray_bytes_before_a_restart_are_judged_as_those_before_the_end(restarting):
+    places = [found.start() for found in re.finditer(rb"\xff[\xd0-\xd7]", restarting)]
+    for place in places[:: len(places) // 5]:
+        before, after = restarting[:place], restarting[place:]
+        for padding in (bytes(2), bytes(64), bytes(240), b"\xff" * 64):
+            assert np.array_equal(decode(before + padding + after), opencv(restarting))
+        for stray in (b"\x11" * 64, b"\x11" * 240, bytes(63) + b"\x11"):
+            assert "extraneous bytes" in verdict(before + stray + after)
+
+
+def test_padding_may_follow_pixels_that_end_in_a_zero_themselves(draw_picture):
+    ends_in_zero = 0
+    for width in range(8, 300, 2):
+        picture = draw_picture(3, width, 24)
+        picture[8:] = 128
+        data = cv2.imencode(".jpg", picture)[1].tobytes()
+        if data[-4] != 0 and data[-3] == 0:
+            assert np.array_equal(decode(data.removesuffix(END) + bytes(100) + END), opencv(data)), width
+            ends_in_zero += 1
+    assert ends_in_zero
+
+
+def test_pixels_of_which_some_became_zeros_are_not_padding(whole_jpegs):
+    """A hole of zeros that reaches to the end marker: the decoder takes some for pixels, the rest for padding."""
+    for data in whole_jpegs:
+        for hole in (9, 500, len(data) // 3):
+            end = data.rindex(END)
+            assert verdict(data[: end - hole] + bytes(hole) + END) != "whole"
 
 
 def test_a_photo_whose_rest_is_zeros_is_damaged(whole_jpegs):
@@ -78,7 +188,6 @@ def test_random_bytes_after_any_signature_never_crash():
         pytest.param(lambda d: d + b"trailing bytes", id="bytes after the end"),
         pytest.param(lambda d: d + d, id="a second picture after the end"),
         pytest.param(lambda d: d[:20] + b"\x11\x22\x33" + d[20:], id="bytes between segments"),
-        pytest.param(lambda d: d[:-2] + b"\0\0\0" + d[-2:], id="bytes before the end"),
         pytest.param(lambda d: d[:11] + b"\x07" + d[12:], id="odd JFIF version"),
         pytest.param(lambda d: d[:2] + b"\xff\xe1\x00\x10Exif\0\0broken!!" + d[2:], id="broken EXIF"),
         pytest.param(lambda d: d[:2] + b"\xff\xfe\x00\x06\xff\xd9\xff\xd9" + d[2:], id="end in a comment"),
@@ -108,3 +217,46 @@ def test_other_formats_cut_off_are_damaged_too(draw_picture, extension):
     assert verdict(data) == "whole"
     for share in (0.1, 0.5, 0.9, 0.99):
         assert verdict(data[: int(len(data) * share)]) != "whole", share
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"])
+def test_what_libtiff_reports_is_damage(draw_picture, compression):
+    file = BytesIO()
+    Image.fromarray(draw_picture(3)).save(file, "TIFF", compression=compression)
+    data = file.getvalue()
+    assert verdict(data) == "whole"
+    random_bytes = random.Random(1).randbytes(512)
+    for place in (600, 1000, 1400):
+        assert "TIFF" in verdict(data[:place] + random_bytes + data[place + 512 :]), place
+
+
+@pytest.mark.skipif(not FAULTS.is_dir(), reason="the files that failed are not here")
+@pytest.mark.parametrize(
+    ("name", "is_as"),
+    [
+        ("whole-but-for-the-end-marker.jpg", "reference.png"),
+        ("whole-but-for-the-last-byte.jpg", "reference.png"),
+        ("two-stray-bytes-before-a-restart-marker.jpg", "reference-restart.png"),
+        ("64-stray-bytes-before-the-end.jpg", None),
+        ("240-stray-bytes-before-the-end.jpg", None),
+        ("jpeg_32000x32000.jpg", None),
+    ],
+)
+def test_files_that_failed_once_get_the_right_verdict(name, is_as):
+    data = (FAULTS / name).read_bytes()
+    if is_as:
+        assert np.array_equal(decode(data), cv2.imread(str(FAULTS / is_as)))
+    else:
+        assert verdict(data) != "whole"
+
+
+@pytest.mark.skipif(not REAL_PHOTOS.is_dir(), reason="the real photographs are not here")
+@pytest.mark.parametrize(
+    "options", [{}, {"optimize": True}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str
+)
+def test_real_photos_encoded_in_any_way_are_whole_and_have_opencvs_pixels(options):
+    for path in sorted(REAL_PHOTOS.glob("*.jpg"))[::4]:
+        file = BytesIO()
+        Image.open(path).save(file, "JPEG", **options)
+        for data in (path.read_bytes(), file.getvalue()):
+            assert np.array_equal(decode(data), opencv(data)), path
