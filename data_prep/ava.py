@@ -1,165 +1,190 @@
-"""Reads AVA in its own layout: AVA.txt, aesthetics_image_lists/, images/ -> Photo records.
+"""A copy of AVA, in the layouts in which it circulates today, and the partition of it that is wanted.
 
-A line of AVA.txt holds 15 integers: a running number, the photo's id, the counts of the votes 1 to
-10, two tags, the challenge (README.txt of the June 2012 release). Labels come from the counts by
-integer arithmetic: about 600 photos have a mean of exactly 5, and a rounded mean would mislabel
-some of them.
+The votes are in AVA.txt (ava_table.py), on Kaggle in ground_truth_dataset.csv (ava_shares.py), on Hugging Face in
+parquet files (ava_parquet.py); the pictures are files (ava_pictures.py) or rows of parquet files.
 """
 
 from user_error import UserError
 
-import os
 import shlex
-import warnings
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
+from data_prep import ava_pictures, ava_shares, ava_table, partitions
+from data_prep.ava_parquet import Rows, read_rows, require_readable
+from data_prep.ava_pictures import Pictures
+from data_prep.ava_table import Votes
+from data_prep.inputs import opened
+from data_prep.parquet import files_in
+from data_prep.partitions import Partition
 from data_prep.photos import Photo
+from data_prep.request import digest_of_files, digest_of_lines
 from paper import stated
 
-COLUMNS = 15
-VOTES = slice(2, 12)
-MAX_VOTES = 2**31  # far above AVA's 549; keeps the integer arithmetic exact
-MAX_DIGITS = 30  # of a number in a file of AVA's; int() refuses text of some thousands
 LISTS = "aesthetics_image_lists"
+LAYOUT = f"AVA.txt, {LISTS}/ and images/"
 
 
-def read_ava(root: Path) -> list[Photo]:
-    """All photos of AVA.txt in the file's order, labelled good (1) iff their mean score is >= 5 (III-A).
+@dataclass(frozen=True)
+class Copy:
+    """A copy of AVA in `root`, its pictures in `images` if they are elsewhere, and its partition 'large' or 'small'."""
 
-    Raises UserError, which names file and line, if a line is not as it should be.
-    """
-    table = _read_table(root)
-    lowest, highest = stated("labels.lowest_score"), stated("labels.highest_score")
-    counts = table[:, VOTES]
-    votes = counts.sum(axis=1)
-    totals = counts @ np.arange(lowest, highest + 1)
-    labels = totals >= stated("labels.threshold") * votes
-    files = _image_files(root)
-    return [
-        Photo(photo_id := str(number), root, files.get(photo_id, f"images/{photo_id}.jpg"), *rest)
-        for number, *rest in zip(
-            table[:, 1].tolist(),
-            labels.astype(int).tolist(),
-            totals.tolist(),
-            votes.tolist(),
-            strict=True,
-        )
-    ]
+    root: Path
+    size: str
+    seed: int
+    delta: Fraction = Fraction(0)
+    small_rule: str | None = None  # None: the paper's
+    images: Path | None = None
 
+    @property
+    def name(self) -> str:
+        """The dataset's name: the paper's, with the option in it that makes it another dataset than the paper's."""
+        name = f"ava-{self.size}"
+        if self.size == "small" and self._rule != stated("partitions.ava-small.small_rule"):
+            return f"{name}-{self._rule}"
+        if self.size == "large" and self.delta:
+            delta = Decimal(self.delta.numerator) / self.delta.denominator
+            return f"{name}-delta-{delta.normalize():f}"
+        return name
 
-def read_test_list(root: Path) -> list[str] | None:
-    """The ids of the official test list, or None if the copy does not have it."""
-    path = test_list_path(root)
-    if not path.exists():
+    def digest(self) -> str:
+        """SHA-256 of what decides the lists: the votes, and for 'large' the test list."""
+        lists = [self._test_list] if self.size == "large" else []
+        if self._table:
+            for path in (self._table, *lists):
+                if path.exists():
+                    opened(path).close()  # else a FIFO would never end
+            return digest_of_files([self._table, *lists])
+        votes = self._votes
+        rows = sorted(zip(votes.ids, votes.totals, votes.divisors, strict=True))
+        return digest_of_lines([*(f"{name} {total} {count}" for name, total, count in rows), digest_of_files(lists)])
+
+    def partition(self) -> Partition:
+        """The lists; reads no picture. Raises UserError where the table or the list is not as it should be."""
+        return self._partition
+
+    def require_pictures(self) -> None:
+        """Raise UserError if few of the lists' pictures are there, or they cannot be those of the lists' photos."""
+        pictures = self._pictures
+        if pictures.rows:
+            require_readable(pictures.folder, sorted(set(pictures.paths.values())))
+        usual = [folder / name for folder in (self._home, self.root) for name in ava_pictures.FOLDERS]
+        places = [pictures.folder, self._home, self.root, *usual]
+        ava_pictures.require_enough(pictures, self._partition.photos, self._votes.ids, places)
+
+    @cached_property
+    def photos(self) -> list[Photo]:
+        """All photos in the table's order, labelled good (1) iff their mean score is >= 5 (III-A)."""
+        votes = self._votes
+        columns = (votes.labels, votes.totals, votes.divisors, votes.votes)
+        return [self._pictures.photo(*row) for row in zip(votes.ids, *columns, strict=True)]
+
+    @property
+    def _rule(self) -> str:
+        return self.small_rule or stated("partitions.ava-small.small_rule")
+
+    @cached_property
+    def _table(self) -> Path | None:
+        return find_table(self.root)
+
+    @property
+    def _home(self) -> Path:
+        """The folder of the table."""
+        return self._table.parent if self._table else self.root
+
+    @cached_property
+    def _test_list(self) -> Path:
+        return find_test_list(self._home, self.root)
+
+    @cached_property
+    def _rows(self) -> Rows | None:
+        """The photos in parquet files, where the copy has some."""
+        for folder in [self.images or self._home, self.root] if self._table else [self.root]:
+            if paths := files_in(folder):
+                return read_rows(folder, paths)
         return None
-    ids = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
-        word = line.strip()
-        if not word:
-            continue
-        if not word.isdecimal() or len(word) > MAX_DIGITS:
-            raise UserError(f"{path}:{number}: {word[:40]!r} is not the id of a photo; the list holds one id per line")
-        ids.append(str(int(word)))
-    if not ids:
-        raise UserError(f"{path} is empty: copy it again from AVA, or remove it and a test set is drawn")
-    if len(set(ids)) != len(ids):
-        raise UserError(f"{path}: some ids are in it twice; copy it again from AVA")
-    return ids
+
+    @cached_property
+    def _votes(self) -> Votes:
+        if self._table:
+            reader = ava_shares if self._table.name == ava_shares.NAME else ava_table
+            return reader.read_votes(self._table)
+        if self._rows.votes is None:
+            raise UserError(f"{self.root}: its parquet files have no votes (rating_counts): put AVA.txt beside them")
+        return self._rows.votes
+
+    @cached_property
+    def _pictures(self) -> Pictures:
+        found = ava_pictures.find(self.root, self._home, self.images)
+        if found.paths or not self._rows:
+            return found
+        places = self._rows.places
+        return Pictures(
+            self._rows.folder,
+            {photo_id: path for photo_id, (path, _) in places.items()},
+            {photo_id: row for photo_id, (_, row) in places.items()},
+        )
+
+    @cached_property
+    def _partition(self) -> Partition:
+        test_ids = ava_table.read_ids(self._test_list) if self._test_list.exists() else None
+        if self.size == "small":
+            lists = partitions.ava_small(self.photos, self._rule, self.seed, test_ids)
+        else:
+            lists = partitions.ava_large(self.photos, test_ids, self.seed, self.delta, self._source)
+        return replace(
+            lists, notes=(*lists.notes, *self._votes.notes, *self._wholeness(test_ids), *self._disagreement())
+        )
+
+    @property
+    def _source(self) -> str:
+        """What the votes are from, for people."""
+        return self._table.name if self._table else "the parquet files"
+
+    def _wholeness(self, test_ids: list[str] | None) -> list[str]:
+        """A note if the official test list is there, but not all of AVA's photos."""
+        photos, whole = len(self._votes.ids), stated("partitions.ava.photos")
+        if not test_ids or len(test_ids) != stated("partitions.ava-large.test") or photos >= whole:
+            return []
+        return [f"{self._source} has {photos:,} photos, the release of June 2012 has {whole:,}"]
+
+    def _disagreement(self) -> list[str]:
+        """A note if parquet files that give the pictures have other votes than the table."""
+        if not self._table or not self._pictures.rows or self._rows.votes is None:
+            return []
+        other, own = (
+            set(zip(votes.ids, votes.totals, votes.divisors, strict=True)) for votes in (self._rows.votes, self._votes)
+        )
+        differing = len({photo_id for photo_id, _, _ in other - own} & set(self._votes.ids))
+        if not differing:
+            return []
+        return [f"{differing:,} photos have other votes in the parquet files than in {self._source}, whose votes count"]
 
 
-def test_list_path(root: Path) -> Path:
-    return root / LISTS / stated("partitions.ava-large.test_list")
+def find_table(root: Path) -> Path | None:
+    """The path of AVA.txt or of Kaggle's table, in a root or one level below it; None where there are parquet files.
 
-
-def table_path(root: Path) -> Path:
-    """The path of AVA.txt; raises UserError if it is not there."""
-    path = root / "AVA.txt"
-    if path.is_file():
-        return path
+    Raises UserError if there is nothing of these, or a table in several folders.
+    """
     if not root.is_dir():
-        raise UserError(f"--root {root} is not a folder: it is the one that holds AVA.txt, {LISTS}/ and images/")
-    nested = sorted(root.glob("*/AVA.txt"))
-    if nested:
-        there = nested[0].parent
-        raise UserError(f"{root} has no AVA.txt, but {there} does: --root {shlex.quote(str(there))}")
-    raise UserError(f"{root} has no AVA.txt: --root is the folder that holds AVA.txt, {LISTS}/ and images/")
+        raise UserError(f"--root {root} is not a folder: it is the one that holds {LAYOUT}")
+    for name in (ava_table.NAME, ava_shares.NAME):
+        places = [root / name] if (root / name).exists() else sorted(root.glob(f"*/{name}"))
+        if len(places) > 1:
+            first, second, *_ = (shlex.quote(str(path.parent)) for path in places)
+            raise UserError(f"{root} has no {name}, but several folders in it do: --root {first} or --root {second}")
+        if places:
+            return places[0]
+    if files_in(root):
+        return None
+    raise UserError(f"{root} has no AVA.txt: --root is the folder that holds {LAYOUT}")
 
 
-def images_folder(root: Path) -> Path:
-    """The folder that holds the pictures; raises UserError if there is none."""
-    folder = root / "images"
-    if not folder.is_dir():
-        raise UserError(f"{folder} is not there: put AVA's pictures (<id>.jpg) into it, or a link to where they are")
-    return folder
-
-
-def _image_files(root: Path) -> dict[str, str]:
-    """The path of each picture by photo id; of two files with one id, the shallower wins, then the .jpg."""
-    found: dict[str, tuple[int, bool, str]] = {}
-    for depth, inner in enumerate(("images", "images/images")):
-        try:
-            names = os.listdir(root / inner)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        for name in names:
-            stem, dot, extension = name.rpartition(".")
-            if dot and extension.lower() in ("jpg", "jpeg"):
-                candidate = (depth, extension != "jpg", f"{inner}/{name}")
-                found[stem] = min(found.get(stem, candidate), candidate)
-    return {stem: path for stem, (_, _, path) in found.items()}
-
-
-def _read_table(root: Path) -> np.ndarray:
-    """AVA.txt as int64 of shape (photos, 15), checked."""
-    path = table_path(root)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # numpy only warns about an empty file or '5.0' for an integer
-            table = np.loadtxt(path, dtype=np.int64, comments=None, ndmin=2, encoding="utf-8")
-    except (ValueError, OverflowError, UserWarning, DeprecationWarning) as error:
-        raise _first_bad_line(path) or UserError(f"{path}: {error}") from None
-    counts = table[:, VOTES] if table.shape[1] == COLUMNS else None
-    if (
-        counts is None
-        or (table[:, 1] < 0).any()
-        or (counts < 0).any()
-        or (counts > MAX_VOTES).any()
-        or not counts.any(axis=1).all()
-        or len(np.unique(table[:, 1])) != len(table)
-    ):
-        raise _first_bad_line(path) or UserError(f"{path} is not AVA's table")
-    return table
-
-
-def _first_bad_line(path: Path) -> UserError | None:
-    """What is wrong with the first line that is not as it should be."""
-    first_line_of: dict[int, int] = {}
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            fields = line.split()
-            if not fields:
-                continue
-            where = f"{path}:{number}:"
-            if len(fields) != COLUMNS:
-                return UserError(
-                    f"{where} {len(fields)} fields where AVA has {COLUMNS}; the file is damaged, copy it again"
-                )
-            for field in fields:
-                if not field.removeprefix("-").isdecimal() or not field.isascii():
-                    return UserError(f"{where} {field[:20]!r} is not an integer; copy the file again")
-                if len(field) > MAX_DIGITS:
-                    return UserError(f"{where} a number is out of range; copy the file again")
-            numbers = [int(field) for field in fields]
-            photo_id, counts = numbers[1], numbers[VOTES]
-            if photo_id < 0 or min(counts) < 0 or max(counts) > MAX_VOTES:
-                return UserError(f"{where} a number is out of range; copy the file again")
-            if not any(counts):
-                return UserError(f"{where} photo {photo_id} has no votes, so no score; remove the line")
-            if photo_id in first_line_of:
-                return UserError(
-                    f"{where} photo {photo_id} is already on line {first_line_of[photo_id]}; remove one of them"
-                )
-            first_line_of[photo_id] = number
-    return None if first_line_of else UserError(f"{path} is empty; copy it again")
+def find_test_list(home: Path, root: Path) -> Path:
+    """The path of the official test list, where it is or where it would be; `home` is the folder of the table."""
+    name = stated("partitions.ava-large.test_list")
+    usual = home / LISTS / name
+    return next((path for path in (usual, root / LISTS / name, home / name) if path.exists()), usual)

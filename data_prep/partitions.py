@@ -33,17 +33,20 @@ class Partition:
         return [*self.train, *self.test]
 
 
-def ava_large(photos: Sequence[Photo], test_ids: Sequence[str] | None, seed: int, delta: Fraction) -> Partition:
+def ava_large(
+    photos: Sequence[Photo], test_ids: Sequence[str] | None, seed: int, delta: Fraction, table: str = "AVA.txt"
+) -> Partition:
     """AVA (large): the official test list, or a seeded draw if it is missing; all other photos train (IV-A.2).
 
-    delta > 0 leaves out the training photos with 5 - delta <= mean <= 5 + delta (III-A).
+    delta > 0 leaves out the training photos with 5 - delta <= mean <= 5 + delta (III-A). `table` is what the photos
+    were read from, in the words of the rule.
     """
     notes = []
     if test_ids is not None:
         listed = set(test_ids)
         test = [photo for photo in photos if photo.photo_id in listed]
-        rule = f"test: the ids of {stated('partitions.ava-large.test_list')} that AVA.txt has; training: all the rest"
-        notes.append(f"{len(test):,} of the {len(listed):,} ids of the test list are in AVA.txt")
+        rule = f"test: the ids of {stated('partitions.ava-large.test_list')} that {table} has; training: all the rest"
+        notes.append(f"{len(test):,} of the {len(listed):,} ids of the test list are in {table}")
     else:
         size = stated("partitions.ava-large.test")
         stated_total = size + stated("partitions.ava-large.train")
@@ -71,11 +74,12 @@ def ava_large(photos: Sequence[Photo], test_ids: Sequence[str] | None, seed: int
     return _partition(train, test, excluded, seed, rule, notes)
 
 
-def ava_small(photos: Sequence[Photo], small_rule: str, seed: int) -> Partition:
+def ava_small(photos: Sequence[Photo], small_rule: str, seed: int, test_ids: Sequence[str] | None = None) -> Partition:
     """AVA (small): the lowest and the highest photos by exact mean, then halves balanced by label (III-A, IV-A.2).
 
     `decile-193k`: 10 % at each end of a seeded draw of 193,080 photos (19,308 a side, the paper's size);
     `decile`: 10 % at each end of all; `extreme`: 19,308 at each end of all.
+    `test_ids`, the official test list of `large`, changes nothing but a note.
     """
     share = Fraction(str(stated("partitions.ava-small.share")))
     drawn, whole = stated("partitions.ava-small.drawn"), stated("partitions.ava.photos")
@@ -111,6 +115,12 @@ def ava_small(photos: Sequence[Photo], small_rule: str, seed: int) -> Partition:
     chosen += [replace(photo, label=GOOD, cell="good") for photo in ranked[len(ranked) - side :]]
     train, test = halves(chosen, seed)
     rule += f" ({side:,} a side), in seeded halves balanced by label"
+    listed = set(test_ids or ())
+    if shared := sum(photo.photo_id in listed for photo in train):
+        notes.append(
+            f"{shared:,} of the training photos are in {stated('partitions.ava-large.test_list')}: never test a net "
+            "trained here on ava-large"
+        )
     return _partition(train, test, excluded, seed, rule, notes)
 
 
@@ -155,8 +165,8 @@ def is_near_threshold(photo: Photo, delta: Fraction) -> bool:
 
 
 def _exact_rank(photo: Photo) -> int:
-    """Rank by (mean, id), exactly: means of under 2^32 votes differ by over 2^-64, ids are under 2^64."""
-    return ((photo.total << 64) // photo.divisor << 64) + int(photo.photo_id)
+    """Rank by (mean, id), exactly: means with divisors under 2^128 differ by over 2^-256, ids are under 2^128."""
+    return ((photo.total << 256) // photo.divisor << 128) + int(photo.photo_id)
 
 
 def _partition(

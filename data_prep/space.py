@@ -24,7 +24,7 @@ def passing_need(request: Request, partition: Partition) -> int:
     packed = [photo for photo in partition.photos if photo.row is not None]
     if not packed:
         return 0
-    from data_prep.parquet import Spool  # which loads pyarrow
+    from data_prep.spool import Spool  # which loads pyarrow
 
     return Spool(request.unfinished).bytes_needed(packed)
 

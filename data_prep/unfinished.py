@@ -242,7 +242,7 @@ def _places(request: Request, partition: Partition) -> Callable[[Photo], Place]:
     packed = [photo for photo in partition.photos if photo.row is not None]
     if not packed:
         return lambda photo: Place(os.path.join(photo.folder, photo.path))
-    from data_prep.parquet import Spool  # which loads pyarrow
+    from data_prep.spool import Spool  # which loads pyarrow
 
     spool = Spool(request.unfinished)
     print(f"{request.name}: copying {len(packed):,} pictures out of parquet files", file=sys.stderr)

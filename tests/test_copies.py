@@ -1,4 +1,4 @@
-"""What real copies of the datasets look like beside the books: doubled files, links, other editors' text files."""
+"""What real copies of CUHKPQ look like beside the books: doubled files, links, other editors' text files."""
 
 from user_error import UserError
 
@@ -6,53 +6,9 @@ import os
 
 import pytest
 
-from data_prep import ava, cuhkpq, partitions
+from data_prep import cuhkpq, partitions
 
 COUNTS = {"HighQuality": (1,) * 7, "LowQuality": (2,) * 7}
-
-
-@pytest.fixture
-def make_table(tmp_path, ava_line):
-    """make_table(counts of each photo, ...): the root of a copy of AVA with the photos 10, 11, ..."""
-
-    def make(*counts):
-        (tmp_path / "AVA.txt").write_text("".join(ava_line(1, 10 + n, c) for n, c in enumerate(counts)))
-        return tmp_path
-
-    return make
-
-
-def test_of_two_files_of_one_id_the_shallower_is_taken_then_the_one_named_jpg(make_table):
-    root = make_table(*[[1] * 10] * 3)
-    (root / "images" / "images").mkdir(parents=True)
-    for name in ("10.JPG", "10.jpg", "10.jpeg", "11.JPEG", "images/11.jpg", "12.jpeg.part", "images/12.jpg", "12"):
-        (root / "images" / name).touch()
-    assert [photo.path for photo in ava.read_ava(root)] == [
-        "images/10.jpg",
-        "images/11.JPEG",
-        "images/images/12.jpg",
-    ]
-
-
-def test_more_votes_than_can_be_summed_exactly_are_refused(make_table):
-    with pytest.raises(UserError, match=r"AVA\.txt:2: a number is out of range"):
-        ava.read_ava(make_table([1] * 10, [2**31 + 1] + [0] * 9))
-
-
-def test_an_empty_table_is_said_in_one_line_without_a_warning_of_numpys(make_table, recwarn):
-    with pytest.raises(UserError, match="is empty"):
-        ava.read_ava(make_table())
-    assert not recwarn.list
-
-
-def test_a_test_list_may_begin_with_a_byte_order_mark_and_its_ids_with_zeros(tmp_path):
-    path = ava.test_list_path(tmp_path)
-    path.parent.mkdir()
-    path.write_bytes(b"\xef\xbb\xbf0053\r\n 17 \r\n")
-    assert ava.read_test_list(tmp_path) == ["53", "17"]
-    path.write_text("53\n053\n")
-    with pytest.raises(UserError, match="twice"):
-        ava.read_test_list(tmp_path)
 
 
 def test_every_kind_of_picture_counts_for_cuhkpq(make_cuhkpq):

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep import ava, partitions
+from data_prep import partitions
+from data_prep.ava import Copy, find_test_list
+from data_prep.ava_table import read_ids
 from data_prep.cuhkpq import CATEGORIES
 from data_prep.photos import Photo
 
@@ -26,7 +28,7 @@ CUHKPQ_CELLS = {  # shared facts on the real dataset: photos in each category, h
 
 
 def photo(number, total, votes, cell=""):
-    return Photo(str(number), FOLDER, f"{number}.jpg", int(total >= 5 * votes), total, votes, cell)
+    return Photo(str(number), FOLDER, f"{number}.jpg", int(total >= 5 * votes), total, votes, votes, cell)
 
 
 def ids(photos):
@@ -52,11 +54,11 @@ def whole_ava(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole_photos(whole_ava):
-    return ava.read_ava(whole_ava)
+    return Copy(whole_ava, "large", 1).photos
 
 
 def test_large_is_the_official_list_and_all_the_rest(whole_ava, whole_photos):
-    test_ids = ava.read_test_list(whole_ava)
+    test_ids = read_ids(find_test_list(whole_ava, whole_ava))
     partition = partitions.ava_large(whole_photos, test_ids, 1, Fraction(0))
     assert len(partition.test) == 19_930
     assert len(partition.train) == 235_600  # 235,599 in facts that miss one of the 255,530 ids
@@ -128,12 +130,14 @@ def test_a_mean_of_exactly_5_stays_in_training_without_delta():
 
 
 def test_means_that_only_exact_arithmetic_tells_apart_are_ordered_by_it():
-    # 10^8 votes: the two means differ by 10^-16, less than a double near 5 can resolve
+    # 10^8 votes: the two means differ by 10^-16, less than a double near 5 can resolve; shares have larger divisors
     votes = 10**8
     lower, higher = photo(7, 5 * votes - 1, votes), photo(3, 5 * votes + 4, votes + 1)
     assert lower.total / lower.votes != 5
     assert partitions._exact_rank(lower) < partitions._exact_rank(higher)
     assert Fraction(lower.total, lower.votes) < Fraction(higher.total, higher.votes)
+    least, more = photo(7, 5 * 10**25 - 1, 10**25), photo(3, 5 * 10**25, 10**25)
+    assert partitions._exact_rank(least) < partitions._exact_rank(more)
     third, same = photo(2, 1, 3), photo(10, 2, 6)
     assert partitions._exact_rank(third) < partitions._exact_rank(same)  # a tie: by id as a number
 

@@ -1,0 +1,107 @@
+"""Reads AVA's ids and votes from parquet files as they are on Hugging Face: image_id, image, rating_counts."""
+
+from user_error import UserError
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_prep.ava_table import MAX_VOTES, Votes, from_counts
+from data_prep.parquet import read_columns, require_pictures
+from paper import stated
+
+ID, COUNTS = "image_id", "rating_counts"
+SCORES = stated("labels.highest_score") - stated("labels.lowest_score") + 1
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The photos of parquet files: path in `folder` and row of each, by id, and its votes (None: they have none)."""
+
+    folder: Path
+    places: dict[str, tuple[str, int]]
+    votes: Votes | None
+
+
+def read_rows(folder: Path, paths: list[str]) -> Rows:
+    """The photos of parquet files, given by their paths in a folder; no picture is read.
+
+    Raises UserError if a file does not say which photo a picture is, or a row is not as it should be.
+    """
+    places: dict[str, tuple[str, int]] = {}
+    ids, counts = [], []
+    for path in paths:
+        table = read_columns(folder / path, [ID, COUNTS])
+        if ID not in table.column_names:
+            raise UserError(
+                f"{folder / path} has no column {ID}, so nothing tells which photo of AVA a picture is: take a copy "
+                "that has it, or one with the pictures as <id>.jpg"
+            )
+        numbers = _ids(folder / path, table.column(ID))
+        for row, number in enumerate(numbers.tolist()):
+            photo_id = str(number)
+            if photo_id in places:
+                other, other_row = places[photo_id]
+                raise UserError(f"{folder / path}#{row}: photo {photo_id} is also {other}#{other_row}; remove one file")
+            places[photo_id] = (path, row)
+        ids.append(numbers)
+        if COUNTS in table.column_names:
+            counts.append(_counts(folder / path, table.column(COUNTS)))
+    if not places:
+        raise UserError(f"{folder / paths[0]} holds no photo; download it again")
+    has_votes = len(counts) == len(paths)
+    return Rows(folder, places, from_counts(np.concatenate(ids), np.concatenate(counts)) if has_votes else None)
+
+
+def require_readable(folder: Path, paths: list[str]) -> None:
+    """Raise UserError unless each parquet file has a column of pictures; reads none."""
+    for path in paths:
+        require_pictures(folder / path)
+
+
+def _ids(path: Path, column: pa.ChunkedArray) -> np.ndarray:
+    """The ids as int64; they may be text."""
+    try:
+        numbers = column.cast(pa.int64())
+        _require(path, pc.greater_equal(pc.fill_null(numbers, -1), 0), f"{ID} is no number of a photo")
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path}: {ID} is no number of a photo ({error}); download it again") from None
+    return numbers.to_numpy()
+
+
+def _counts(path: Path, column: pa.ChunkedArray) -> np.ndarray:
+    """The counts of each score as int64 of shape (rows, 10); they may be lists or the JSON text of lists."""
+    what = f"{COUNTS} is no list of the votes for {SCORES} scores"
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = _from_json(path, column, what)
+    try:
+        lists = column.cast(pa.list_(pa.int64())).combine_chunks()
+        _require(path, pc.equal(pc.fill_null(pc.list_value_length(lists), -1), SCORES), what)
+        flat = pc.fill_null(lists.flatten(), -1).to_numpy()
+    except pa.ArrowException as error:
+        raise UserError(f"{path}: {what} ({str(error).splitlines()[0][:100]}); download it again") from None
+    counts = flat.reshape(-1, SCORES)
+    is_right = ((counts >= 0) & (counts <= MAX_VOTES)).all(axis=1) & counts.any(axis=1)
+    _require(path, pa.array(is_right), f"{COUNTS} is out of range, or all are 0")
+    return counts
+
+
+def _from_json(path: Path, column: pa.ChunkedArray, what: str) -> pa.ChunkedArray:
+    parsed = []
+    for row, text in enumerate(column.to_pylist()):
+        try:
+            parsed.append(json.loads(text))
+        except (TypeError, ValueError, RecursionError):
+            raise UserError(f"{path}#{row}: {what}; download it again") from None
+    return pa.chunked_array([pa.array(parsed, pa.list_(pa.int64()))])
+
+
+def _require(path: Path, is_right: pa.Array | pa.ChunkedArray, what: str) -> None:
+    """Raise UserError that names the first row for which something is not right."""
+    row = pc.index(is_right, False).as_py()
+    if row >= 0:
+        raise UserError(f"{path}#{row}: {what}; download it again")
