@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from data_prep.folders import is_picture
+from data_prep.photos import BAD, GOOD
 from data_prep.sheets import Sheet
 
 USUAL = {
@@ -16,6 +17,8 @@ USUAL = {
     "split": ("split", "set", "subset"),
     "votes": ("votes", "num_votes", "n_votes", "total_votes"),
 }  # fmt: skip
+LABELS = dict.fromkeys(("1", "1.0", "good", "high", "yes", "true"), GOOD)
+LABELS |= dict.fromkeys(("0", "0.0", "bad", "low", "no", "false"), BAD)
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,11 @@ def shown(row: Sequence[str]) -> str:
 
 
 def _is_photo(row: Sequence[str], places: dict[str, int]) -> bool:
-    """Whether the first row of a list whose columns are numbered is a photo: then a path or a number is in it."""
-    cells = [row[place] for noun, place in places.items() if noun != "path"]
-    return is_picture(row[places["path"]].strip()) or any(digit in "".join(cells) for digit in "0123456789")
+    """Whether the first row of a list whose columns are numbered is a photo: a picture, or any name with a score."""
+    path = row[places["path"]]
+    others = [row[place].strip().lower() for noun, place in places.items() if noun != "path"]
+    is_judged = any(cell in LABELS or any(map(str.isdigit, cell)) for cell in others)
+    return is_picture(path.strip()) or (is_judged and _plain(path) not in USUAL["path"])
 
 
 def _number(wanted: str, first: Sequence[str]) -> int | None:

@@ -12,10 +12,7 @@ from pathlib import Path
 
 from data_prep import columns, sheets
 from data_prep.folders import Listing
-from data_prep.photos import BAD, GOOD
 
-LABELS = dict.fromkeys(("1", "1.0", "good", "high", "yes", "true"), GOOD)
-LABELS |= dict.fromkeys(("0", "0.0", "bad", "low", "no", "false"), BAD)
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
 LONGEST_NUMBER = 40
 MOST_VOTES = 2**31 - 1
@@ -84,7 +81,7 @@ def read(file: Path, folder: Path, asked: Mapping[str, str], advice: str) -> Pho
 
 def label(text: str) -> int | None:
     """The label that a cell stands for, None if it is none."""
-    return LABELS.get(text.strip().lower())
+    return columns.LABELS.get(text.strip().lower())
 
 
 def number(text: str) -> Decimal | None:
