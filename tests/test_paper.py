@@ -418,7 +418,7 @@ def test_each_file_opens_with_the_papers_number_and_the_commands_that_make_it():
 
 
 def photo(name: object, total: int = 0, votes: int = 0, cell: str = "", label: int = 0) -> Photo:
-    return Photo(str(name), FOLDER, f"{name}.jpg", label, total, votes, cell)
+    return Photo(str(name), FOLDER, f"{name}.jpg", label, total, votes, votes, cell)
 
 
 def names(photos) -> list[str]:
