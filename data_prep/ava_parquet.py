@@ -68,22 +68,22 @@ def _ids(path: Path, column: pa.ChunkedArray) -> np.ndarray:
     try:
         numbers = column.cast(pa.int64())
         _require(path, pc.greater_equal(pc.fill_null(numbers, -1), 0), f"{ID} is no number of a photo")
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{path}: {ID} is no number of a photo ({error}); download it again") from None
+    except pa.ArrowException as error:
+        raise UserError(f"{path}: {ID} is no number of a photo ({_first_line(error)}); download it again") from None
     return numbers.to_numpy()
 
 
 def _counts(path: Path, column: pa.ChunkedArray) -> np.ndarray:
     """The counts of each score as int64 of shape (rows, 10); they may be lists or the JSON text of lists."""
     what = f"{COUNTS} is no list of the votes for {SCORES} scores"
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        column = _from_json(path, column, what)
     try:
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            column = _from_json(path, column, what)
         lists = column.cast(pa.list_(pa.int64())).combine_chunks()
         _require(path, pc.equal(pc.fill_null(pc.list_value_length(lists), -1), SCORES), what)
         flat = pc.fill_null(lists.flatten(), -1).to_numpy()
-    except pa.ArrowException as error:
-        raise UserError(f"{path}: {what} ({str(error).splitlines()[0][:100]}); download it again") from None
+    except (pa.ArrowException, OverflowError) as error:
+        raise UserError(f"{path}: {what} ({_first_line(error)}); download it again") from None
     counts = flat.reshape(-1, SCORES)
     is_right = ((counts >= 0) & (counts <= MAX_VOTES)).all(axis=1) & counts.any(axis=1)
     _require(path, pa.array(is_right), f"{COUNTS} is out of range, or all are 0")
@@ -105,3 +105,7 @@ def _require(path: Path, is_right: pa.Array | pa.ChunkedArray, what: str) -> Non
     row = pc.index(is_right, False).as_py()
     if row >= 0:
         raise UserError(f"{path}#{row}: {what}; download it again")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:100]

@@ -87,4 +87,4 @@ def _damage_named(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path} is damaged: download it again ({str(error).splitlines()[0][:100]})") from None
+        raise UserError(f"{path} is damaged: download it again ({str(error).partition('\n')[0][:100]})") from None

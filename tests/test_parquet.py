@@ -1,0 +1,311 @@
+"""AVA in parquet files: votes and ids without a look at pictures; pictures copied out of them byte for byte."""
+
+from user_error import UserError
+
+import json
+import os
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from data_prep import spool as spool_module
+from data_prep.ava import Copy
+from data_prep.photos import Photo
+from data_prep.pictures import Place, read
+from data_prep.spool import Spool
+
+COUNTS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+PICTURES = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+def picture(number):
+    """The bytes that stand for the picture of a photo; photo 1003's is empty, 1004 has none."""
+    sizes = {1003: 0}
+    return None if number == 1004 else np.random.default_rng(number).bytes(sizes.get(number, number))
+
+
+def write(path, ids, *, plain=False, json_text=False, **columns):
+    """A parquet file as on Hugging Face, three photos in a row group; a column that is None is left out."""
+    pictures = [picture(number) for number in ids]
+    structs = pa.array([{"bytes": data, "path": "x.jpg"} for data in pictures], PICTURES)
+    counts = [[(number + score) % 9 for score in COUNTS] for number in ids]
+    table = {
+        "image_id": pa.array(ids),
+        "image": pa.array(pictures, pa.binary()) if plain else structs,
+        "mean_score": pa.array([5.0] * len(ids)),
+        "rating_counts": pa.array([json.dumps(row) for row in counts] if json_text else counts),
+    } | columns
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(
+        pa.table({name: column for name, column in table.items() if column is not None}), path, row_group_size=3
+    )
+
+
+@pytest.fixture
+def root(tmp_path):
+    """40 photos in four files, in data/."""
+    for number in range(4):
+        write(tmp_path / "hf" / "data" / f"train-{number}.parquet", list(range(1000 + number, 1040, 4)))
+    return tmp_path / "hf"
+
+
+def photos_of(root, **options):
+    return Copy(root, "large", 1, **options).photos
+
+
+def read_all(spool, photos):
+    """The pictures of photos; None where there is none."""
+    found = []
+    for photo in photos:
+        try:
+            found.append(read(spool.place(photo)))
+        except FileNotFoundError:
+            found.append(None)
+    return found
+
+
+def expected(photos):
+    return [picture(int(photo.photo_id)) for photo in photos]
+
+
+def filled(folder, photos):
+    spool = Spool(folder)
+    spool.fill(photos)
+    return spool
+
+
+def refused(function, *arguments):
+    with pytest.raises(UserError) as error:
+        function(*arguments)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("json_text", [False, True])
+@pytest.mark.parametrize("id_type", [pa.int64(), pa.int32(), pa.string()])
+def test_ids_and_votes_are_those_of_the_files(tmp_path, json_text, id_type):
+    ids = list(range(1000, 1010))
+    write(tmp_path / "a.parquet", ids, json_text=json_text, image_id=pa.array(ids).cast(id_type))
+    photos = photos_of(tmp_path)
+    assert [(photo.photo_id, photo.path, photo.row) for photo in photos] == [
+        (str(number), "a.parquet", row) for row, number in enumerate(ids)
+    ]
+    for number, photo in zip(ids, photos, strict=True):
+        counts = [(number + score) % 9 for score in COUNTS]
+        total = sum(score * count for score, count in enumerate(counts, 1))
+        assert (photo.total, photo.divisor, photo.votes) == (total, sum(counts), sum(counts))
+        assert photo.label == (total >= 5 * sum(counts))
+
+
+def test_the_lists_are_made_without_a_look_at_the_pictures(root):
+    """Every byte of the pictures is overwritten: a file that was read whole could not be."""
+    for path in (root / "data").iterdir():
+        content = bytearray(path.read_bytes())
+        for group in range(pq.ParquetFile(path).metadata.num_row_groups):
+            column = pq.ParquetFile(path).metadata.row_group(group).column(1)
+            assert column.path_in_schema == "image.bytes"
+            begin = column.dictionary_page_offset or column.data_page_offset
+            content[begin : begin + column.total_compressed_size] = bytes(column.total_compressed_size)
+        path.write_bytes(content)
+    copy = Copy(root, "large", 1)
+    copy.require_pictures()
+    assert len(copy.partition().photos) == 40
+    assert "damaged" in refused(filled, root / "spool", copy.photos)
+
+
+def test_the_digest_is_of_ids_and_votes_however_the_files_are_cut(root, tmp_path):
+    one = tmp_path / "one"
+    write(one / "all.parquet", list(range(1039, 999, -1)), plain=True)
+    assert Copy(one, "large", 1).digest() == Copy(root, "large", 1).digest()
+    assert Copy(one, "small", 1).digest() != Copy(one, "large", 1).digest()
+    write(one / "all.parquet", list(range(1039, 1000, -1)))
+    assert Copy(one, "large", 1).digest() != Copy(root, "large", 1).digest()
+
+
+def test_with_avas_own_table_the_votes_are_its_and_what_differs_is_noted(root, ava_line):
+    (root / "AVA.txt").write_text(
+        "".join(ava_line(1, n, [(n + score) % 9 for score in COUNTS]) for n in range(1000, 1050))
+    )
+    (root / "generic_test.jpgl").write_text("1001\n1049\n")
+    copy = Copy(root, "large", 1)
+    assert [photo.row is None for photo in copy.photos] == [n >= 1040 for n in range(1000, 1050)]
+    assert "parquet" not in " ".join(copy.partition().notes)
+    copy.require_pictures()
+    table = (root / "AVA.txt").read_text().splitlines(keepends=True)
+    (root / "AVA.txt").write_text("".join([ava_line(1, 1000, [1] * 10), ava_line(1, 1001, [2] * 10), *table[2:]]))
+    notes = " ".join(Copy(root, "large", 1).partition().notes)
+    assert "2 photos have other votes in the parquet files than in AVA.txt, whose votes count" in notes
+
+
+def test_the_parquet_files_may_be_in_a_folder_of_their_own(root, tmp_path, ava_line):
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "AVA.txt").write_text("".join(ava_line(1, n, COUNTS) for n in range(1000, 1040)))
+    photos = photos_of(tmp_path / "lists", images=root)
+    assert read_all(filled(tmp_path / "spool", photos), photos) == expected(photos)
+
+
+def test_files_that_do_not_say_which_photo_a_picture_is_are_refused(tmp_path):
+    write(tmp_path / "a.parquet", [1000], image_id=None)
+    assert "no column image_id, so nothing tells which photo of AVA a picture is" in refused(photos_of, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ({"rating_counts": None}, "no votes (rating_counts): put AVA.txt beside them"),
+        ({"rating_counts": pa.array([[1] * 10, [1] * 9])}, "a.parquet#1: rating_counts is no list"),
+        ({"rating_counts": pa.array([[1] * 10, None])}, "a.parquet#1: rating_counts is no list"),
+        ({"rating_counts": pa.array([[1] * 10, [1] * 9 + [None]])}, "a.parquet#1: rating_counts is out of range"),
+        ({"rating_counts": pa.array([[0] * 10, [1] * 10])}, "a.parquet#0: rating_counts is out of range, or all are 0"),
+        ({"rating_counts": pa.array([[-1] * 10, [1] * 10])}, "a.parquet#0: rating_counts is out of range"),
+        ({"rating_counts": pa.array([[0.5] * 10] * 2)}, "rating_counts is no list"),
+        ({"rating_counts": pa.array([1, 2])}, "rating_counts is no list"),
+        ({"rating_counts": pa.array(["[1]", "[1]"])}, "a.parquet#0: rating_counts is no list"),
+        ({"rating_counts": pa.array(["{", "[1]"])}, "a.parquet#0: rating_counts is no list"),
+        ({"rating_counts": pa.array(['"ab"', "[1]"])}, "rating_counts is no list"),
+        ({"rating_counts": pa.array(["[" + ",".join(["9" * 30] * 10) + "]"] * 2)}, "rating_counts is no list"),
+        ({"image_id": pa.array([1000, None])}, "a.parquet#1: image_id is no number"),
+        ({"image_id": pa.array([1000, -1])}, "a.parquet#1: image_id is no number"),
+        ({"image_id": pa.array(["1000", "x.jpg"])}, "image_id is no number"),
+        ({"image_id": pa.array([1000, 1000])}, "a.parquet#1: photo 1000 is also a.parquet#0"),
+        ({"image_id": pa.array([[1], [2]])}, "image_id is no number"),
+    ],
+)
+def test_columns_that_are_not_as_they_should_be_are_refused(tmp_path, columns, says):
+    write(tmp_path / "a.parquet", [1000, 1001], **columns)
+    assert says in refused(photos_of, tmp_path)
+
+
+def test_files_without_pictures_are_refused_before_anything_is_copied(tmp_path):
+    for column in (None, pa.array(["a", "b"]), pa.array([{"path": "x"}] * 2)):
+        write(tmp_path / "a.parquet", [1000, 1001], image=column)
+        assert "has no pictures" in refused(Copy(tmp_path, "large", 1).require_pictures)
+
+
+def test_what_is_no_whole_parquet_file_is_named(root):
+    path = root / "data" / "train-2.parquet"
+    whole = path.read_bytes()
+    for content, says in (
+        (whole[:-100], "its end was cut off"),
+        (b"", "is no parquet file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+    ):
+        path.write_bytes(content)
+        assert f"{path} " in (message := refused(photos_of, root))
+        assert says in message
+    path.unlink()
+    os.mkfifo(path)
+    assert "not a file" in refused(photos_of, root)
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_the_bytes_at_a_place_are_those_of_the_picture(tmp_path, plain):
+    ids = list(range(1000, 1040))
+    write(tmp_path / "b.parquet", ids[:25], plain=plain)
+    write(tmp_path / "a.parquet", ids[25:], plain=plain)
+    photos = photos_of(tmp_path)[::-1]
+    found = read_all(filled(tmp_path / "spool", photos), photos)
+    assert found == expected(photos)
+    assert (found[photos.index(next(p for p in photos if p.photo_id == "1003"))], found.count(None)) == (b"", 1)
+
+
+def test_only_the_wanted_pictures_are_copied_and_files_of_their_own_stay_where_they_are(root, tmp_path):
+    photos = photos_of(root)
+    few = [*photos[::7], Photo("5", tmp_path, "5.jpg", 1)]
+    spool = filled(tmp_path / "spool", few)
+    assert read_all(spool, few[:-1]) == expected(few[:-1])
+    assert spool.place(few[-1]) == Place(str(tmp_path / "5.jpg"))
+    size = sum(len(data) for data in expected(few[:-1]) if data)
+    assert sum(path.stat().st_size for path in (tmp_path / "spool").iterdir() if path.name == "spool") == size
+    assert spool.bytes_needed(photos) == sum(path.stat().st_size for path in (root / "data").iterdir())
+
+
+def test_progress_counts_the_photos_and_ends_with_all_of_them(root, tmp_path):
+    photos = photos_of(root)[3:30]
+    shown = []
+    Spool(tmp_path / "spool").fill(photos, shown.append)
+    assert shown == sorted(shown)
+    assert shown[-1] == 27
+
+
+def copying_that_dies(monkeypatch, groups):
+    """Have the copying end without warning after so many row groups, as a kill would."""
+    original = spool_module.read_pictures
+    left = [groups]
+
+    def pictures(*arguments):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return original(*arguments)
+
+    monkeypatch.setattr(spool_module, "read_pictures", pictures)
+
+
+@pytest.mark.parametrize("commit", [1, 2**26])
+def test_a_killed_copying_is_resumed_after_the_last_row_group_that_was_on_the_disk(root, tmp_path, monkeypatch, commit):
+    photos = photos_of(root)
+    monkeypatch.setattr(spool_module, "COMMIT", commit)
+    with monkeypatch.context() as patch:
+        copying_that_dies(patch, 5)
+        with pytest.raises(KeyboardInterrupt):
+            filled(tmp_path / "spool", photos)
+    with monkeypatch.context() as patch:
+        copying_that_dies(patch, 11 if commit == 1 else 16)  # of 16 row groups
+        spool = filled(tmp_path / "spool", photos)
+    assert read_all(spool, photos) == expected(photos)
+    with monkeypatch.context() as patch:
+        copying_that_dies(patch, 0)
+        assert read_all(filled(tmp_path / "spool", photos), photos) == expected(photos)
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [*product(["spool", "spool_index"], ["cut", "longer", "empty", "gone"]), ("spool_index", "garbled")],
+)
+def test_a_tail_that_did_not_reach_the_disk_is_cut_off(root, tmp_path, file, damage):
+    photos = photos_of(root)
+    filled(tmp_path / "spool", photos)
+    path = tmp_path / "spool" / file
+    content = path.read_bytes()
+    match damage:
+        case "cut":
+            path.write_bytes(content[: len(content) // 2])
+        case "longer":
+            path.write_bytes(content + bytes(50))
+        case "garbled":
+            path.write_bytes(content[:-90] + bytes(40) + content[-50:])
+        case "empty":
+            path.write_bytes(b"")
+        case "gone":
+            path.unlink()
+    assert read_all(filled(tmp_path / "spool", photos), photos) == expected(photos)
+
+
+def test_the_copying_starts_again_where_the_files_or_the_photos_are_others(root, tmp_path):
+    photos = photos_of(root)
+    filled(tmp_path / "spool", photos[:20])
+    assert read_all(filled(tmp_path / "spool", photos), photos) == expected(photos)
+    path = root / "data" / "train-3.parquet"
+    write(path, list(range(1043, 1003, -4)))
+    photos = photos_of(root)
+    assert read_all(filled(tmp_path / "spool", photos), photos) == expected(photos)
+
+
+def test_a_page_that_is_damaged_is_refused_with_the_files_name_and_the_copying_resumed_once_it_is_replaced(
+    root, tmp_path
+):
+    photos = photos_of(root)
+    path = Path(photos[0].folder) / photos[0].path
+    whole, status = path.read_bytes(), path.stat()
+    column = pq.ParquetFile(path).metadata.row_group(2).column(1)
+    begin = column.dictionary_page_offset or column.data_page_offset
+    path.write_bytes(whole[:begin] + b"\xff" * 60 + whole[begin + 60 :])
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert f"{path} is damaged: download it again" in refused(filled, tmp_path / "spool", photos)
+    path.write_bytes(whole)
+    assert read_all(filled(tmp_path / "spool", photos), photos) == expected(photos)
