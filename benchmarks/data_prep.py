@@ -19,6 +19,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import psutil
+import pyarrow.parquet
+import xxhash
 
 from benchmarks.table import Comparison, in_turns, markdown, seconds
 from data_prep import datums, stores, views
@@ -50,8 +52,16 @@ def rows(rounds: int, photos: int = 1200) -> list[Comparison]:
             lambda: seconds(lambda: prepare(root, Path(folder) / "out")),
             *(lambda work=work: seconds(work) for work in peers.values()),
         )
+        packed = pack(root, Path(folder) / "packed")
+        unpacked, out_of_parquet = in_turns(
+            rounds,
+            *(lambda root=root: seconds(lambda: prepare(root, Path(folder) / "out")) for root in (root, packed)),
+        )
     what, limit = f"both views of {photos:,} photos of 800x600 into LMDBs", "decoding, three quarters of the time"
-    return [Comparison(what, "s", ours, peer, times, limit) for peer, times in zip(peers, theirs, strict=True)]
+    return [
+        *(Comparison(what, "s", ours, peer, times, limit) for peer, times in zip(peers, theirs, strict=True)),
+        Comparison("the same out of parquet files", "s", out_of_parquet, "of a file each", unpacked, "copying them"),
+    ]
 
 
 def main() -> None:
@@ -96,6 +106,7 @@ def print_stages(files: list[str], folder: Path) -> None:
         "guards against damage": per_photo(decode, data) - bare,
         "global view (resize)": per_photo(views.global_view, pictures),
         "local view (crop)": per_photo(views.local_view, pictures),
+        "digests (picture, 2 records)": per_photo(lambda content: digest(content, record), data),
     }
     stages["records (planes)"] = max(0.0, whole - sum(stages.values()))
 
@@ -111,6 +122,13 @@ def print_stages(files: list[str], folder: Path) -> None:
     print("\nwhere the time of one photo goes, ms of CPU")
     for name, milliseconds in stages.items():
         print(f"  {name:28}{milliseconds:6.3f}{100 * milliseconds / sum(stages.values()):6.1f}%")
+
+
+def digest(content: bytes, record: bytes) -> None:
+    """What a photo's digests cost: one of its file, one of each view's record."""
+    xxhash.xxh3_128_hexdigest(content)
+    stores.record_digest(record)
+    stores.record_digest(record)
 
 
 def per_photo(work: Callable, items: Iterable) -> float:
@@ -131,10 +149,24 @@ def make_copy(root: Path, photos: int) -> Path:
     for number in range(photos):
         path = root / "images" / f"{1000 + number}.jpg"
         if number < DISTINCT:
-            cv2.imwrite(str(path), draw(number), [cv2.IMWRITE_JPEG_QUALITY, 90])
+            picture = draw(number)[: 600 - number % 20]  # a copy of one size would be taken for a warped one
+            cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 90])
         else:
             os.link(root / "images" / f"{1000 + number % DISTINCT}.jpg", path)
     return root
+
+
+def pack(root: Path, packed: Path) -> Path:
+    """The same copy with its pictures in parquet files of 500, as Hugging Face has them."""
+    packed.mkdir()
+    shutil.copy(root / "AVA.txt", packed)
+    files = sorted((root / "images").iterdir())
+    for begin in range(0, len(files), 500):
+        own = files[begin : begin + 500]
+        pictures = [{"bytes": path.read_bytes(), "path": path.name} for path in own]
+        table = pyarrow.table({"image_id": [int(path.stem) for path in own], "image": pictures})
+        pyarrow.parquet.write_table(table, packed / f"train-{begin:06}.parquet", row_group_size=100)
+    return packed
 
 
 def make_table(root: Path, rows: int) -> Path:

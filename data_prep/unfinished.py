@@ -217,7 +217,7 @@ class GrowingSplit:
             for photo, outcome in zip(self.photos, outcomes, strict=False)
             if outcome.status in (MISSING, CORRUPT) and os.path.exists(photo.file)
         ]
-        return any(outcome.status == WRITTEN for outcome, _ in self.workers.decoded(bad, self.place))
+        return bool(bad) and any(outcome.status == WRITTEN for outcome, _ in self.workers.decoded(bad, self.place))
 
     def _restart(self, why: str) -> None:
         """Discard the split's records."""
