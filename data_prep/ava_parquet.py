@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_prep.ava_table import MAX_VOTES, Votes, from_counts
-from data_prep.parquet import read_columns, require_pictures
+from data_prep.parquet import first_line, read_columns, require_pictures
 from paper import stated
 
 ID, COUNTS = "image_id", "rating_counts"
@@ -69,7 +69,7 @@ def _ids(path: Path, column: pa.ChunkedArray) -> np.ndarray:
         numbers = column.cast(pa.int64())
         _require(path, pc.greater_equal(pc.fill_null(numbers, -1), 0), f"{ID} is no number of a photo")
     except pa.ArrowException as error:
-        raise UserError(f"{path}: {ID} is no number of a photo ({_first_line(error)}); download it again") from None
+        raise UserError(f"{path}: {ID} is no number of a photo ({first_line(error)}); download it again") from None
     return numbers.to_numpy()
 
 
@@ -83,7 +83,7 @@ def _counts(path: Path, column: pa.ChunkedArray) -> np.ndarray:
         _require(path, pc.equal(pc.fill_null(pc.list_value_length(lists), -1), SCORES), what)
         flat = pc.fill_null(lists.flatten(), -1).to_numpy()
     except (pa.ArrowException, OverflowError) as error:
-        raise UserError(f"{path}: {what} ({_first_line(error)}); download it again") from None
+        raise UserError(f"{path}: {what} ({first_line(error)}); download it again") from None
     counts = flat.reshape(-1, SCORES)
     is_right = ((counts >= 0) & (counts <= MAX_VOTES)).all(axis=1) & counts.any(axis=1)
     _require(path, pa.array(is_right), f"{COUNTS} is out of range, or all are 0")
@@ -105,7 +105,3 @@ def _require(path: Path, is_right: pa.Array | pa.ChunkedArray, what: str) -> Non
     row = pc.index(is_right, False).as_py()
     if row >= 0:
         raise UserError(f"{path}#{row}: {what}; download it again")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:100]

@@ -87,4 +87,9 @@ def _damage_named(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path} is damaged: download it again ({str(error).partition('\n')[0][:100]})") from None
+        raise UserError(f"{path} is damaged: download it again ({first_line(error)})") from None
+
+
+def first_line(error: Exception) -> str:
+    """What pyarrow says, short enough for a line."""
+    return str(error).partition("\n")[0][:100]
