@@ -54,7 +54,8 @@ def _cuhkpq(arguments: argparse.Namespace) -> None:
 
 
 def _photos(arguments: argparse.Namespace) -> None:
-    from data_prep.own import ListedPhotos, SortedPhotos
+    from data_prep.own_folders import SortedPhotos
+    from data_prep.own_list import ListedPhotos
 
     columns = {noun: name for noun in USUAL if (name := getattr(arguments, f"{noun}_column"))}
     sorted_ones = arguments.good, arguments.bad

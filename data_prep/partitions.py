@@ -71,7 +71,7 @@ def ava_large(
         near = {photo.photo_id for photo in train if is_near_threshold(photo, delta)}
         excluded = [(photo, near_threshold) for photo in train if photo.photo_id in near]
         train = [photo for photo in train if photo.photo_id not in near]
-    return _partition(train, test, excluded, seed, rule, notes)
+    return in_record_order(train, test, excluded, seed, rule, notes)
 
 
 def ava_small(photos: Sequence[Photo], small_rule: str, seed: int, test_ids: Sequence[str] | None = None) -> Partition:
@@ -121,7 +121,7 @@ def ava_small(photos: Sequence[Photo], small_rule: str, seed: int, test_ids: Seq
             f"{shared:,} of the training photos are in {stated('partitions.ava-large.test_list')}: never test a net "
             "trained here on ava-large"
         )
-    return _partition(train, test, excluded, seed, rule, notes)
+    return in_record_order(train, test, excluded, seed, rule, notes)
 
 
 def cuhkpq(photos: Sequence[Photo], extra: Sequence[Photo], seed: int) -> Partition:
@@ -134,7 +134,7 @@ def cuhkpq(photos: Sequence[Photo], extra: Sequence[Photo], seed: int) -> Partit
     rule = "each category x quality in seeded halves, odd cells rounded up and down in turn"
     if extra:
         rule += f"; {len(extra):,} extra photos in seeded halves by label"
-    return _partition(train, test, [], seed, rule, [])
+    return in_record_order(train, test, [], seed, rule, [])
 
 
 def halves(photos: Iterable[Photo], seed: int) -> tuple[list[Photo], list[Photo]]:
@@ -169,7 +169,7 @@ def _exact_rank(photo: Photo) -> int:
     return ((photo.total << 256) // photo.divisor << 128) + int(photo.photo_id)
 
 
-def _partition(
+def in_record_order(
     train: list[Photo],
     test: list[Photo],
     excluded: list[tuple[Photo, str]],
@@ -177,6 +177,7 @@ def _partition(
     rule: str,
     notes: Iterable[str],
 ) -> Partition:
+    """The partition with both lists in a seeded order (III-C); raises UserError if one is empty."""
     for split, photos in (("training", train), ("test", test)):
         if not photos:
             raise UserError(f"no photo is left for {split}; rule: {rule}. A larger copy or other options are needed")

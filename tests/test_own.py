@@ -12,7 +12,9 @@ from fractions import Fraction
 import cv2
 import pytest
 
-from data_prep import manifest, own
+from data_prep import manifest
+from data_prep.own_folders import SortedPhotos
+from data_prep.own_list import ListedPhotos
 from data_prep.photos import BAD, GOOD
 
 SCORES = "name,mos,std\n" + "".join(f"{n}.jpg,{n / 10},1.2\n" for n in range(100))
@@ -26,7 +28,7 @@ def listed(tmp_path):
         path = tmp_path / "scores.csv"
         path.write_text(content)
         threshold = None if threshold is None else Decimal(threshold)
-        return own.ListedPhotos(tmp_path, path, options.pop("seed", 1), threshold, **options)
+        return ListedPhotos(tmp_path, path, options.pop("seed", 1), threshold, **options)
 
     return make
 
@@ -100,7 +102,6 @@ def test_the_lists_own_split_is_taken_and_photos_for_validation_are_left_out(lis
         ("path,score,votes\na,1,many\n", 5, {}, ":2: the number of votes is 'many'"),
         ("path,label\na,1\nb,7\n", None, {}, ":3: the label is '7'; .*--score-column"),
         ("path,label\na,1\nb,good\n", None, {}, " has no bad photo in column 'label'"),
-        ("path,label\na,1\nb,0\n", 5, {}, " has labels; leave it out"),
         ("path,score,label\na,1,1\n", None, {}, " has scores and labels: give --threshold"),
         ("path,score,label\na,1,1\n", 5, {"score": "score", "label": "label"}, " has scores and labels"),
         ("path,note\na,1\n", None, {}, ": no column is named score, .*'path', 'note': .*--score-column"),
@@ -113,6 +114,12 @@ def test_what_no_net_can_learn_from_is_refused_in_one_line(listed, content, thre
     with pytest.raises(UserError, match=f"scores.csv{says}") as refused:
         listed(content, threshold, columns=columns).partition()
     assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_threshold_for_labels_is_refused(listed):
+    for content, named in (("path,label\na,1\nb,0\n", {}), ("path,label,score\na,1,1\nb,0,9\n", {"label": "label"})):
+        with pytest.raises(UserError, match="--threshold is for scores, and column 'label' has labels"):
+            listed(content, 5, columns=named).partition()
 
 
 def test_of_scores_and_labels_the_one_is_taken_that_is_asked_for(listed):
@@ -130,16 +137,16 @@ def test_a_list_most_of_whose_photos_are_not_there_is_refused_at_once_with_one_t
     (tmp_path / "in").mkdir()
     for name in "ab":
         (tmp_path / "in" / f"{name}.jpg").touch()
-    own.ListedPhotos(source.root, source.list, source.seed).require_pictures()
+    ListedPhotos(source.root, source.file, source.seed).require_pictures()
 
 
 def test_the_digest_is_of_the_list_or_of_the_sorted_photos(listed, sort):
     assert listed(SCORES).digest() == listed(SCORES, 5, seed=3).digest() != listed(SCORES + "100.jpg,5,1\n").digest()
     source = sort(good=["a.jpg"], bad=["b.jpg"])
     before = source.digest()
-    assert own.SortedPhotos(source.good, source.bad, 2).digest() == before
+    assert SortedPhotos(source.good, source.bad, 2).digest() == before
     (source.good / "c.jpg").touch()
-    assert own.SortedPhotos(source.good, source.bad, 1).digest() != before
+    assert SortedPhotos(source.good, source.bad, 1).digest() != before
 
 
 @pytest.fixture
@@ -152,7 +159,7 @@ def sort(tmp_path):
                 path = tmp_path / folder / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()
-        return own.SortedPhotos(tmp_path / "liked", tmp_path / "rest", 1)
+        return SortedPhotos(tmp_path / "liked", tmp_path / "rest", 1)
 
     return make
 
@@ -174,12 +181,12 @@ def test_two_folders_are_walked_behind_links_without_loops(sort, tmp_path):
 def test_two_folders_that_share_a_file_or_hold_none_are_refused(sort, tmp_path):
     source = sort(good=["1.jpg", "2.jpg"], bad=["3.jpg"])
     (source.bad / "4.jpg").symlink_to(source.good / "2.jpg")
-    with pytest.raises(UserError, match=r"rest/4\.jpg is the same file as .*liked/2\.jpg"):
+    with pytest.raises(UserError, match=r"liked/2\.jpg is there twice, as good/2\.jpg and as bad/4\.jpg"):
         source.partition()
     (tmp_path / "empty").mkdir()
     for bad, says in (("empty", "--bad .*empty holds no picture"), ("none", "--bad .*none is not a folder")):
         with pytest.raises(UserError, match=says):
-            own.SortedPhotos(source.good, tmp_path / bad, 1).partition()
+            SortedPhotos(source.good, tmp_path / bad, 1).partition()
 
 
 @pytest.fixture
