@@ -96,6 +96,15 @@ class Listing:
         place, is_link = self._folder(folder)
         return os.path.realpath(os.path.join(place, name)) if is_link.get(name) else f"{place}/{name}"
 
+    def similar(self, path: str) -> Path | None:
+        """What may be meant by a path that is not there: a name in another case or with an extension, or no folder."""
+        folder, _, name = path.rpartition("/")
+        for place in dict.fromkeys((folder, "")):
+            for other in sorted(self._folder(place)[1]):
+                if name.lower() in (other.lower(), os.path.splitext(other.lower())[0]):
+                    return self.root / place / other
+        return None
+
     def _read_folder(self, folder: str) -> tuple[str, dict[str, bool]]:
         """The real path of a folder, and of each name in it whether it is a link."""
         place = os.path.realpath(self.root / folder)
@@ -112,8 +121,11 @@ def require_most(photos: Sequence[Photo], fix: str) -> None:
     listings = {folder: Listing(folder) for folder in {photo.folder for photo in photos}}
     missing = [photo for photo in photos if photo.path not in listings[photo.folder]]
     if 2 * len(missing) > len(photos):
+        similar = listings[missing[0].folder].similar(missing[0].path)
+        but = f" ({similar} is there)" if similar else ""
         raise UserError(
-            f"{len(missing):,} of the {len(photos):,} photos are not there, {missing[0].file} is one of them; {fix}"
+            f"{len(missing):,} of the {len(photos):,} photos are not there, {missing[0].file} is one of them{but}; "
+            f"{fix}"
         )
 
 
