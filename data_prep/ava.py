@@ -132,9 +132,9 @@ class Copy:
     def _partition(self) -> Partition:
         test_ids = ava_table.read_ids(self._test_list) if self._test_list.exists() else None
         if self.size == "small":
-            lists = partitions.ava_small(self.photos, self._rule, self.seed, test_ids)
+            lists = partitions.ava_small(self.photos, self._rule, self.seed, test_ids=test_ids)
         else:
-            lists = partitions.ava_large(self.photos, test_ids, self.seed, self.delta, self._source)
+            lists = partitions.ava_large(self.photos, test_ids, self.seed, self.delta, table=self._source)
         return replace(
             lists, notes=(*lists.notes, *self._votes.notes, *self._wholeness(test_ids), *self._disagreement())
         )
@@ -142,7 +142,7 @@ class Copy:
     @property
     def _source(self) -> str:
         """What the votes are from, for people."""
-        return self._table.name if self._table else "the parquet files"
+        return self._table.name if self._table else "this copy"
 
     def _wholeness(self, test_ids: list[str] | None) -> list[str]:
         """A note if the official test list is there, but not all of AVA's photos."""

@@ -433,7 +433,7 @@ def test_a_mean_of_exactly_5_is_good_and_a_vote_below_it_is_bad(tmp_path, ava_li
     }
     only = {10: [1] + [0] * 9, 11: [0] * 9 + [1]}
     (tmp_path / "AVA.txt").write_text("".join(ava_line(1, name, counts) for name, counts in (votes | only).items()))
-    photos = ava.read_ava(tmp_path)
+    photos = ava.Copy(tmp_path, "large", 1).photos
     assert [photo.label for photo in photos] == [1, 1, 0, 0, 1]
     assert [photo.score for photo in photos] == ["15/3", "5000/1000", "4999/1000", "1/1", "10/1"]
 
@@ -513,7 +513,7 @@ def test_a_smaller_copy_of_ava_is_drawn_from_in_the_same_shares(all_of_ava):
 def test_ava_large_tests_on_20000_and_trains_on_all_the_rest(all_of_ava):
     partition = partitions.ava_large(all_of_ava[:250_000], None, 1, Fraction(0))
     assert (len(partition.train), len(partition.test)) == (230_000, 20_000)
-    assert ava.test_list_path(FOLDER) == FOLDER / "aesthetics_image_lists" / "generic_test.jpgl"
+    assert ava.find_test_list(FOLDER, FOLDER) == FOLDER / "aesthetics_image_lists" / "generic_test.jpgl"
 
 
 CUHKPQ = [  # photos of high and of low quality in each category, of the real dataset; six cells are odd
@@ -559,7 +559,7 @@ class Asked(Exception):
 def asked(monkeypatch, make_ava, tmp_path):
     """asked(module, function, *words): the arguments with which `python -m data_prep` calls that function."""
 
-    def refuse(*arguments):
+    def refuse(*arguments, **_):
         raise Asked(arguments)
 
     def ask(target: str, *words: object) -> tuple:
