@@ -49,6 +49,9 @@ def find(sheet: Sheet, asked: Mapping[str, str], advice: str) -> Columns:
     places, named = {}, False
     for noun, usual in USUAL.items():
         wanted = asked.get(noun)
+        if wanted is not None and (place := _number(wanted, first)) is not None:
+            places[noun] = place
+            continue
         found = [place for place, name in enumerate(names) if name in (usual if wanted is None else (_plain(wanted),))]
         if len(found) > 1:
             titles = " and ".join(repr(first[place].strip()[:40]) for place in found)
@@ -56,10 +59,7 @@ def find(sheet: Sheet, asked: Mapping[str, str], advice: str) -> Columns:
         if found:
             places[noun], named = found[0], True
         elif wanted is not None:
-            place = _number(wanted, first)
-            if place is None:
-                raise UserError(f"{where} no column is {wanted[:40]!r}; the first row is {shown(first)}: {advice}")
-            places[noun] = place
+            raise UserError(f"{where} no column is {wanted[:40]!r}; the first row is {shown(first)}: {advice}")
     if "path" not in places:
         raise UserError(
             f"{where} no column is named path, image, file or the like; the first row is {shown(first)}: {advice}"

@@ -58,6 +58,7 @@ def test_columns_may_be_named_or_numbered_with_and_without_a_header(read):
     assert cells(read("1,a.jpg,7\n", path="2", score="3")) == found
     assert cells(read("1,a,7\n", path="2", score="3")) == [("a", "7")]
     assert cells(read("a.jpg,good\n", path="1", label="2")) == [("a.jpg", "good")]
+    assert cells(read("a.jpg,1\nb.jpg,2\n", path="1", label="2")) == [("a.jpg", "1"), ("b.jpg", "2")]
     assert cells(read("a,good\n", path="1", label="2")) == [("a", "good")]
     assert cells(read("file,good\na,1\n", path="1", label="2")) == [("a", "1")]
     assert cells(read("score,mos,name\n6,7,a.jpg\n", score="mos")) == found
