@@ -100,7 +100,7 @@ reproduce-table-IV: setup ## AVA (small): AVA_ROOT=DIR
 
 # $(call reproduce,table,dataset,reader,partition,variable with the root,options): first all that is missing, then the work
 define reproduce
-$(RUN) doctor --dataset $(2) $${$(5):+--photos "$$$(5)"} $(DEVICE) --fetch-models
+$(RUN) doctor --dataset $(2) $${$(5):+--photos "$$$(5)"} $(6) $(DEVICE) --fetch-models
 $(RUN) models
 if [[ -n $$$(5) ]]; then $(PYTHON) -m data_prep $(3) --root "$$$(5)" --partition $(4) $(6) --jobs "$(JOBS)"; fi
 $(RUN) run --dataset $(2) $(DEVICE) --seeds $(SEEDS)

@@ -57,7 +57,9 @@ def doctor(arguments: argparse.Namespace) -> int:
     name, data = arguments.dataset, arguments.data
     asked = [known(name, data)] if name else dict.fromkeys([*DATASETS, *prepared(data)])
     wanted = [run for dataset in asked for run in runs(dataset, views=views(dataset, data))]
-    found = check_up(wanted, options(arguments), arguments.photos, arguments.fetch_models)
+    photos = {"root": arguments.photos, "extra": arguments.extra} if arguments.photos else {}
+    given = {option: path for option, path in photos.items() if path}
+    found = check_up(wanted, options(arguments), given, arguments.fetch_models, arguments.deep)
     for finding in found:
         print(f"{'PROBLEM' if finding.problem else 'ok':8}{finding.subject:14}{finding.text}")
     return 2 if any(finding.problem for finding in found) else 0
@@ -149,6 +151,8 @@ def parser() -> argparse.ArgumentParser:
     sub = command(doctor, "say what is missing on this machine, and how to fix it")
     sub.add_argument("--dataset", metavar="NAME", help="look at what this one needs alone")
     sub.add_argument("--photos", type=Path, metavar="DIR", help="the folder of its original photos")
+    sub.add_argument("--extra", type=Path, metavar="DIR", help="that of cuhkpq-large's additional photos")
+    sub.add_argument("--deep", action="store_true", help="read every record of the LMDBs, at the speed of the disk")
     sub.add_argument(
         "--fetch-models", action="store_true", help="do not report missing models: `models` gets them next"
     )

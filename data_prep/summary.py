@@ -24,7 +24,6 @@ SPLITS = ("train", "test")
 FOR_RUNS = {"splits": dict, "views": list, "rule": str, "command": str, "lists_sha256": dict}
 KEYS = FOR_RUNS | {
     "dataset": str, "notes": list, "majority_baseline": float, "excluded": dict, "enlarged": int, "parameters": dict,
-    "roots": dict,
 }  # fmt: skip
 COUNTS = ("written", "good", "bad", "missing", "corrupt")
 

@@ -68,7 +68,7 @@ def changes(content: dict[str, Any], request: Request) -> Iterator[str]:
         return
     made = (request.folder / "summary.json").stat().st_mtime
     bad = [row for row in manifest.read(request.folder / "manifest.csv") if row["status"] in (MISSING, CORRUPT)]
-    renewed = sum(_is_newer(_path(row, content["roots"]), made, row["status"] == MISSING) for row in bad)
+    renewed = sum(_is_newer(_path(row, content.get("roots", {})), made, row["status"] == MISSING) for row in bad)
     if renewed:
         yield f"{renewed:,} of the {len(bad):,} bad photos have been replaced since; to add them: {renew}"
 

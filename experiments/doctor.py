@@ -7,8 +7,9 @@ import os
 import resource
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -24,18 +25,19 @@ from experiments.runs import Run
 from experiments.unwritten import unwritten
 from paper import DATASETS
 
+NONE: Mapping[str, Path] = MappingProxyType({})
 SNAPSHOTS_ON_DISK = 3  # two are kept while a third is written, each weights and momentum: twice the model
 ADDRESS_SPACE = 4 * 2**30  # bytes, of the libraries and the LMDBs' maps; with less OpenBLAS waits for ever for memory
 ADDRESS_SPACE_PER_WEIGHT_BYTE = 12  # weights, gradients, momentum, activations
 
 
 def examine(
-    runs: Sequence[Run], options: Options, photos: Path | None = None, fetch_models: bool = False
+    runs: Sequence[Run], options: Options, photos: Mapping[str, Path] = NONE, fetch_models: bool = False
 ) -> list[Finding]:
     """All there is to say about this machine before `runs` can be planned.
 
-    `photos` is the folder that their dataset will be prepared from, where that is still to be done; with `fetch_models`
-    pretrained models that are missing will be fetched.
+    `photos` are the folders (root, extra) that their dataset will be prepared from, where that is still to be done;
+    with `fetch_models` pretrained models that are missing will be fetched.
     """
     found = [*_caffe(), *(() if options.gpus is None else _gpus(options.gpus))]
     models = list(dict.fromkeys(weights.pretrained(run.dataset, run.network) for run in runs))
@@ -59,10 +61,20 @@ def examine(
 
 
 def check_up(
-    runs: Sequence[Run], options: Options, photos: Path | None = None, fetch_models: bool = False
+    runs: Sequence[Run],
+    options: Options,
+    photos: Mapping[str, Path] = NONE,
+    fetch_models: bool = False,
+    deep: bool = False,
 ) -> list[Finding]:
-    """Everything that `doctor` prints: this machine, then the prototxts, tried, then the disk."""
+    """Everything that `doctor` prints: this machine, then the prototxts, tried, then the disk.
+
+    `deep`: every record of the datasets is read, too.
+    """
     found = examine(runs, options, photos, fetch_models)
+    if deep:
+        for dataset in dict.fromkeys(run.dataset for run in runs):
+            found += doctor_datasets.deep(options.data / dataset)
     if any(finding.problem and finding.subject in ("Caffe", "prototxt") for finding in found):
         return found
     new = unwritten(runs, options.data)

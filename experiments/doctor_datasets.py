@@ -2,19 +2,27 @@
 
 from user_error import UserError
 
-from collections.abc import Iterator, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import commands
-from data_prep import summary
+from data_prep import check, summary
+from data_prep.progress import INTERVAL
+from data_prep.sources import foresee
+from data_prep.space import gigabytes
 from data_prep.stores import entries
 from dataset import preparation_notes
 from experiments.finding import Finding
 from paper import ROOT
 
 
-def examine(folder: Path, views: Sequence[str], photos: Path | None) -> Iterator[Finding]:
-    """What there is to say of one dataset before runs on these views; `photos` is where it will be prepared from."""
+def examine(folder: Path, views: Sequence[str], photos: Mapping[str, Path]) -> Iterator[Finding]:
+    """What there is to say of one dataset before runs on these views.
+
+    `photos` are the folders that it will be prepared from, by data_prep's option; {}: it has to be prepared already.
+    """
     name = folder.name
     try:
         content = summary.read(folder)
@@ -29,8 +37,8 @@ def examine(folder: Path, views: Sequence[str], photos: Path | None) -> Iterator
             for view in content["views"]:
                 store = folder / f"{split}_{view}_lmdb"
                 there = entries(store)
-                if there != counts["written"]:
-                    text = f"{store} holds {there:,} photos, not {counts['written']:,}"
+                if there != counts["written"] or not there:
+                    text = f"{store} holds {there:,} photos" + (f", not {counts['written']:,}" if there else "")
                     yield Finding(name, f"{text}: remove {folder}, and prepare it again", True)
     except UserError as error:
         yield Finding(name, str(error), True)
@@ -41,13 +49,49 @@ def examine(folder: Path, views: Sequence[str], photos: Path | None) -> Iterator
         yield Finding(name, f"note: {note}")
 
 
-def _unprepared(folder: Path, photos: Path | None) -> Finding:
+def deep(folder: Path) -> Iterator[Finding]:
+    """Read every record of a prepared dataset, and say whether they are those that were prepared."""
+    try:
+        content = summary.read(folder)
+    except UserError:
+        return  # said already
+    if content is None:
+        return
+    number, found = check.records(content), []
+    for problem in check.problems(folder, content, _counted(f"{folder.name}: reading", number)):
+        found.append(problem)
+        yield Finding(folder.name, problem, True)
+    if not found:
+        how = (
+            "as they were prepared" if "stores_xxh3" in content else "views (no digests: an earlier version made them)"
+        )
+        yield Finding(folder.name, f"all {number:,} records are {how}")
+
+
+def _counted(what: str, total: int) -> Callable[[], None]:
+    """A function to call for each of `total` things done: every ten seconds it prints how far that is."""
+    done, shown = 0, time.monotonic()
+
+    def show() -> None:
+        nonlocal done, shown
+        done += 1
+        if time.monotonic() - shown >= INTERVAL:
+            shown = time.monotonic()
+            print(f"{what} {done:,} of {total:,} records", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _unprepared(folder: Path, photos: Mapping[str, Path]) -> Finding:
     name = folder.name
-    if photos is None:
+    if not photos:
         return Finding(name, f"{folder} is not prepared: {_preparation(name, folder.parent)}", True)
-    if not photos.is_dir():
-        return Finding(name, f"{photos} is not a folder: it has to hold the photos of {name}", True)
-    return Finding(name, f"to be prepared from {photos}")
+    try:
+        partition, size = foresee(name, photos, folder.parent)
+    except UserError as error:
+        return Finding(name, str(error), True)
+    counts = f"{len(partition.train):,} training and {len(partition.test):,} test photos, {gigabytes(size)}"
+    return Finding(name, f"to be prepared from {photos['root']}: {counts}")
 
 
 def _preparation(dataset: str, data: Path) -> str:

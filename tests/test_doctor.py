@@ -1,9 +1,13 @@
-"""What doctor counts: the disk that is still to be filled, the address space of a shell."""
+"""What doctor counts and looks at: the disk that is to be filled, the shell, datasets and what they are made from."""
 
+import json
 import resource
+import shutil
+from collections import namedtuple
 from types import SimpleNamespace
 
 import pytest
+from harness import TEST, TRAIN
 
 from experiments import doctor, doctor_datasets, weights
 from experiments.planning import Options
@@ -68,18 +72,54 @@ def test_results_that_are_a_file_are_found_before_the_run(tmp_path):
     ],
 )
 def test_a_dataset_that_is_not_prepared_comes_with_the_command_that_prepares_it(tmp_path, dataset, said):
-    (finding,) = doctor_datasets.examine(tmp_path / dataset, VIEWS, photos=None)
+    (finding,) = doctor_datasets.examine(tmp_path / dataset, VIEWS, photos={})
     assert finding.problem
     assert f"{said} {tmp_path}" in finding.text
-    (finding,) = doctor_datasets.examine(tmp_path / dataset, VIEWS, photos=tmp_path)
-    assert (finding.problem, finding.text) == (False, f"to be prepared from {tmp_path}")
-    (finding,) = doctor_datasets.examine(tmp_path / dataset, VIEWS, photos=tmp_path / "nowhere")
+
+
+def unprepared(dataset, out, **photos):
+    """What doctor says of a dataset that is to be prepared from these photos."""
+    (finding,) = doctor_datasets.examine(out / dataset, VIEWS, photos)
+    return finding
+
+
+def test_photos_that_a_dataset_can_be_prepared_from_are_counted_and_its_size_is_told(tmp_path, make_ava):
+    finding = unprepared("ava-large", tmp_path, root=make_ava(20, test_list=range(1000, 1005)))
+    text = f"to be prepared from {tmp_path / 'ava'}: 15 training and 5 test photos, 0.0 GB"
+    assert (finding.problem, finding.text) == (False, text)
+
+
+def test_what_would_stop_the_preparation_is_said_before_anything_is_downloaded(
+    tmp_path, make_ava, make_cuhkpq, monkeypatch
+):
+    def says(words, dataset, **photos):
+        finding = unprepared(dataset, tmp_path / "data", **photos)
+        return finding.problem and words in finding.text and "\n" not in finding.text
+
+    assert says("no AVA.txt", "ava-large", root=tmp_path)
+    assert says("is not a folder", "cuhkpq-small", root=tmp_path / "nowhere")
+    cuhkpq = make_cuhkpq({"HighQuality": (3,) * 7, "LowQuality": (4,) * 7})
+    assert says("--extra DIR", "cuhkpq-large", root=cuhkpq)
+    ava = make_ava(60, pictures=False)
+    assert says("pictures", "ava-small", root=ava)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: namedtuple("usage", "total used free")(1, 1, 0))
+    assert says("are needed", "cuhkpq-small", root=cuhkpq)
+
+
+def test_deep_reads_every_record_and_names_a_store_that_changed(data, tmp_path, monkeypatch):
+    (finding,) = doctor_datasets.deep(data / "demo")
+    assert not finding.problem
+    assert f"all {2 * (TRAIN + TEST):,} records are views (no digests" in finding.text
+    summary = json.loads((data / "demo" / "summary.json").read_text())
+    monkeypatch.setattr(doctor_datasets.summary, "read", lambda _: summary | {"stores_xxh3": {"test_local_lmdb": "0"}})
+    (finding,) = doctor_datasets.deep(data / "demo")
     assert finding.problem
+    assert "test_local_lmdb does not hold what was prepared" in finding.text
 
 
 def test_a_store_with_more_or_fewer_photos_than_were_written_is_found(data, monkeypatch):
-    assert not any(finding.problem for finding in doctor_datasets.examine(data / "demo", VIEWS, photos=None))
+    assert not any(finding.problem for finding in doctor_datasets.examine(data / "demo", VIEWS, photos={}))
     entries = doctor_datasets.entries
     for more in (-1, 1):
         monkeypatch.setattr(doctor_datasets, "entries", lambda store, more=more: entries(store) + more)
-        assert sum(finding.problem for finding in doctor_datasets.examine(data / "demo", VIEWS, photos=None)) == 4
+        assert sum(finding.problem for finding in doctor_datasets.examine(data / "demo", VIEWS, photos={})) == 4
