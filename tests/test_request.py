@@ -42,6 +42,8 @@ def test_the_papers_names_are_kept_for_the_papers_photos(name):
         checked_own_name(name, "ava-large")
     assert checked_own_name(name, name) == name
     assert checked_own_name("demo", "ava-large") == "demo"
+    with pytest.raises(UserError, match="--name demo"):
+        checked_own_name("demo", "")
     assert checked_own_name("mine", "ava-large") == "mine"
 
 
