@@ -13,7 +13,6 @@ docs/damage.md says how much that is.
 
 import os
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -90,18 +89,23 @@ def _decode_jpeg(data: bytes) -> np.ndarray:
     if picture is None:
         raise DamagedPicture(_refusal(data, said)) if has_end else cut_off
     warning = WARNING.search(said)
-    if warning and not (HARMLESS.search(warning[0]) and _is_silent_when_plain(data, header)):
+    if warning and HARMLESS.search(warning[0]):
+        warning = _warning_when_plain(data, header, warning)
+    if warning:
         raise DamagedPicture(warning[0]) if has_end else cut_off
     return picture
 
 
-def _is_silent_when_plain(data: bytes, header: jpeg.Header) -> bool:
-    """Whether libjpeg decodes a JPEG without a warning once it holds nothing but pixels."""
-    for plain in {jpeg.plain(data, header, spared) for spared in (0, 1)}:
-        picture, said = _opencv(plain)
-        if picture is not None and not WARNING.search(said):
-            return True
-    return False
+def _warning_when_plain(data: bytes, header: jpeg.Header, warning: re.Match[str]) -> re.Match[str] | None:
+    """What libjpeg warns of once the JPEG holds nothing but pixels; the same as before if it then has no picture."""
+    first = None
+    for spared in (0, 1):
+        picture, said = _opencv(jpeg.plain(data, header, spared))
+        found = WARNING.search(said) if picture is not None else warning
+        if not found:
+            return None
+        first = first or found
+    return first
 
 
 def _decode_other(data: bytes) -> np.ndarray:
@@ -122,7 +126,7 @@ def _require_size(width: int, height: int) -> None:
 def _size(data: bytes) -> tuple[int, int]:
     """The width and height that a file claims which is no JPEG; (0, 0) if Pillow cannot tell."""
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(data), formats=SIZED_BY_PILLOW) as image:
+        with _standard_error(), Image.open(BytesIO(data), formats=SIZED_BY_PILLOW) as image:
             is_preview = image.format == "TIFF" and image.tag_v2.get(REDUCED, 0) & 1
             size = image.size
     except Exception:  # there is no telling what a damaged header raises
