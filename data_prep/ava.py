@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
-from data_prep import ava_pictures, ava_shares, ava_table, partitions
+from data_prep import ava_pictures, ava_shares, ava_table, folders, partitions
 from data_prep.ava_parquet import Rows, read_rows, require_readable
 from data_prep.ava_pictures import Pictures
 from data_prep.ava_table import Votes
@@ -180,7 +180,10 @@ def find_table(root: Path) -> Path | None:
             return places[0]
     if files_in(root):
         return None
-    raise UserError(f"{root} has no AVA.txt: --root is the folder that holds {LAYOUT}")
+    raise UserError(
+        f"{root} has no AVA.txt: --root is the folder that holds {LAYOUT} (or {ava_shares.NAME}, or parquet files)"
+        f"{folders.how_to_unpack(root)}"
+    )
 
 
 def find_test_list(home: Path, root: Path) -> Path:

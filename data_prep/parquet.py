@@ -1,4 +1,4 @@
-"""Reads parquet files that hold pictures and what is known of them, in constant memory."""
+"""Reads parquet files that hold pictures and what is known of them; a page of a file at a time is in memory."""
 
 from user_error import UserError
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data_prep.folders import names_in
 from data_prep.inputs import opened
 
 COLUMN = "image"  # of pictures: bytes, or a struct with the field `bytes`
@@ -21,10 +22,7 @@ LFS = b"version https://git-lfs"  # how the file begins that stands for one that
 def files_in(folder: Path) -> list[str]:
     """The paths, relative to a folder, of the parquet files in it, or else in its data/, sorted."""
     for inside in ("", "data"):
-        try:
-            names = os.listdir(folder / inside)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
+        names = names_in(folder / inside)
         paths = sorted(os.path.join(inside, name) for name in names if name.endswith(".parquet"))
         if paths:
             return paths

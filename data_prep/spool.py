@@ -83,8 +83,8 @@ class Spool:
     def place(self, photo: Photo) -> Place:
         """Where the picture of a photo is, once it is copied: its own file, a part of the spool, or nowhere."""
         if photo.row is None:
-            return Place(str(photo.file))
-        begin, length = self._places[str(photo.file)][photo.row].tolist()
+            return Place(_path(photo))
+        begin, length = self._places[_path(photo)][photo.row].tolist()
         return Place(str(self._nothing)) if begin < 0 else Place(str(self._pictures), begin, length)
 
     def _resume(self, identity: str) -> list[Group]:
@@ -136,11 +136,15 @@ def _copied(rows: dict[str, list[int]], skipped: int, spool: BinaryIO) -> Iterat
 
 def _rows_by_file(photos: Iterable[Photo]) -> dict[str, list[int]]:
     """The rows that hold these photos, ascending, by parquet file in the order of their paths."""
-    rows: dict[tuple[Path, str], list[int]] = defaultdict(list)
+    rows: dict[str, list[int]] = defaultdict(list)
     for photo in photos:
         if photo.row is not None:
-            rows[photo.folder, photo.path].append(photo.row)
-    return {str(folder / path): sorted(own) for (folder, path), own in sorted(rows.items())}
+            rows[_path(photo)].append(photo.row)
+    return {path: sorted(own) for path, own in sorted(rows.items())}
+
+
+def _path(photo: Photo) -> str:
+    return os.path.join(photo.folder, photo.path)
 
 
 def _identity(rows: dict[str, list[int]]) -> str:

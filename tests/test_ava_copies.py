@@ -123,6 +123,15 @@ def test_an_archive_that_was_not_unpacked_is_named_at_once_with_the_command(make
         part.unlink()
     add(root / folder, "ava.zip")
     assert "unzip ava.zip" in refused(root)
+    (root / folder / "ava.zip").rename(root / "lists.zip")
+    (root / "AVA.txt").unlink()
+    assert "has no AVA.txt" in (message := refused(root))
+    assert "unzip lists.zip" in message
+
+
+def test_an_archive_beside_its_unpacked_pictures_is_no_matter(make_table):
+    root = make_table(*[VOTES] * 10)
+    add(root, "ava.zip")
     add(root / "images", *(f"{number}.jpg" for number in range(10, 15)))  # half of them
     Copy(root, "large", 1).require_pictures()
 

@@ -309,3 +309,14 @@ def test_a_page_that_is_damaged_is_refused_with_the_files_name_and_the_copying_r
     assert f"{path} is damaged: download it again" in refused(filled, tmp_path / "spool", photos)
     path.write_bytes(whole)
     assert read_all(filled(tmp_path / "spool", photos), photos) == expected(photos)
+
+
+def test_names_that_are_not_utf_8_are_names_like_any_other(tmp_path):
+    write(tmp_path / "a.parquet", [1000, 1001])
+    name = os.fsdecode("照片".encode("gbk"))
+    root = tmp_path / name
+    root.mkdir()
+    (tmp_path / "a.parquet").rename(root / f"{name}.parquet")
+    photos = photos_of(root)
+    assert read_all(filled(root / "spool", photos), photos) == expected(photos)
+    assert read_all(filled(root / "spool", photos), photos) == expected(photos)
