@@ -83,8 +83,8 @@ def require_enough(pictures: Pictures, photos: Collection[Photo], ids: Iterable[
         )
     raise UserError(
         f"{found}: {lacking[0].path} is one that is not there, {min(pictures.paths.values())} is one of the "
-        f"{len(pictures.paths):,} that are; name the folder of the others, --images DIR, or remove the lines of photos "
-        "that you do not have from a copy of AVA.txt"
+        f"{len(pictures.paths):,} that are; name the folder of the others, --images DIR, or give as --root a "
+        "folder whose AVA.txt has the lines of your photos alone"
     )
 
 
@@ -107,11 +107,9 @@ def _how_to_unpack(folder: Path) -> str:
     """What to do with an archive in a folder, "" if there is none."""
     advice = folders.how_to_unpack(folder)
     parts = sum(".7z.0" in name for name in folders.names_in(folder))
-    return (
-        f"{advice}; AVA's archive has {PARTS} parts and needs them all, {parts} are there"
-        if advice and parts
-        else advice
-    )
+    if advice and parts:
+        advice += f"; AVA's archive has {PARTS} parts and needs them all, {parts} are there"
+    return advice
 
 
 def _listing(folder: Path, inside: str, depth: int) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Reads ground_truth_dataset.csv, which copies of AVA on Kaggle have in AVA.txt's place.
 
 Its columns are image_num,vote_1,...,vote_10, and the votes are shares of all votes, rounded to some decimals. The
-means are computed from the decimals exactly. Means of AVA differ by 1/549 or more (549 votes is the most), so a mean
-that rounding could have moved off 5 was 5.
+means are computed from the decimals exactly. A mean of at most 549 votes, AVA's most, is 5 or differs from it by 1/549
+or more, so a mean that rounding could have moved off 5 was 5.
 """
 
 from user_error import UserError
