@@ -320,3 +320,37 @@ def test_names_that_are_not_utf_8_are_names_like_any_other(tmp_path):
     photos = photos_of(root)
     assert read_all(filled(root / "spool", photos), photos) == expected(photos)
     assert read_all(filled(root / "spool", photos), photos) == expected(photos)
+
+
+def test_a_dataset_from_parquet_files_is_that_from_files_to_the_byte_and_leaves_no_spool(make_ava, tmp_path, data_prep):
+    files = make_ava(40, test_list=range(1000, 1010))
+    (files / "images" / "1013.jpg").unlink()  # where the parquet file has no picture
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    for name in ("AVA.txt", "aesthetics_image_lists"):
+        (packed / name).symlink_to(files / name)
+    ids = list(range(1039, 999, -1))
+    pictures = [None if n == 1013 else (files / "images" / f"{n}.jpg").read_bytes() for n in ids]
+    table = pa.table({"image_id": ids, "image": pa.array([{"bytes": data} for data in pictures])})
+    pq.write_table(table, packed / "all.parquet", row_group_size=7)
+    for root in (files, packed):
+        options = (
+            "--partition",
+            "large",
+            "--allow-bad",
+            1,
+            "--jobs",
+            2,
+            "--out",
+            tmp_path / "out",
+            "--name",
+            root.name,
+        )
+        ended = data_prep("ava", "--root", root, *options)
+        assert ended.returncode == 0, ended.stderr
+        assert "(1 missing, 0 corrupt)" in ended.stdout
+    ours, theirs = tmp_path / "out" / packed.name, tmp_path / "out" / files.name
+    stores = sorted(path.relative_to(theirs) for path in theirs.glob("*/data.mdb"))
+    assert len(stores) == 4
+    assert all((ours / store).read_bytes() == (theirs / store).read_bytes() for store in stores)
+    assert not list(ours.rglob("*spool*"))
