@@ -84,28 +84,23 @@ def _decode_jpeg(data: bytes) -> np.ndarray:
     if not has_end:
         if not is_one_scan and not jpeg.holds_all_scans(data, header):
             raise cut_off
-        data = jpeg.ended(data)
+        data += jpeg.END  # also after the first half of one: any number of 0xff may begin a marker
     picture, said = _opencv(data)
     if picture is None:
         raise DamagedPicture(_refusal(data, said)) if has_end else cut_off
     warning = WARNING.search(said)
     if warning and HARMLESS.search(warning[0]):
-        warning = _warning_when_plain(data, header, warning)
+        warning = _warning_when_plain(data, header)
     if warning:
         raise DamagedPicture(warning[0]) if has_end else cut_off
     return picture
 
 
-def _warning_when_plain(data: bytes, header: jpeg.Header, warning: re.Match[str]) -> re.Match[str] | None:
-    """What libjpeg warns of once the JPEG holds nothing but pixels; the same as before if it then has no picture."""
-    first = None
-    for spared in (0, 1):
-        picture, said = _opencv(jpeg.plain(data, header, spared))
-        found = WARNING.search(said) if picture is not None else warning
-        if not found:
-            return None
-        first = first or found
-    return first
+def _warning_when_plain(data: bytes, header: jpeg.Header) -> re.Match[str] | None:
+    """What libjpeg warns of once the JPEG holds nothing but pixels."""
+    warnings = (WARNING.search(_opencv(jpeg.plain(data, header, spared))[1]) for spared in (0, 1))
+    first = next(warnings)
+    return first and next(warnings) and first
 
 
 def _decode_other(data: bytes) -> np.ndarray:

@@ -79,20 +79,15 @@ def holds_all_scans(data: bytes, header: Header) -> bool:
     missing = dict.fromkeys(header.components, COEFFICIENTS)
     for scan in scans(data):
         first, last, bits = data[scan.end - 3 : scan.end]
-        sent = COEFFICIENTS if not header.is_progressive else range(first, last + 1) if not bits & 15 else ()
         for component in _components(data, scan):
-            missing[component] = missing.get(component, COEFFICIENTS).difference(sent)
+            if bits & 15 == 0:
+                missing[component] = missing.get(component, COEFFICIENTS).difference(range(first, last + 1))
     return not any(missing.values())
 
 
 def _components(data: bytes, scan: Segment) -> bytes:
     """The ids of a scan's components."""
     return data[scan.begin + 5 : scan.end - 3 : 2]
-
-
-def ended(data: bytes) -> bytes:
-    """The JPEG with the end marker that it lacks, or the second half of one."""
-    return data + (END[1:] if data.endswith(END[:1]) else END)
 
 
 def plain(data: bytes, header: Header, spared: int) -> bytes:
@@ -102,9 +97,10 @@ def plain(data: bytes, header: Header, spared: int) -> bytes:
     end. (Padding with 0xff is none of its concern: the standard allows it.) The pixels themselves may end in a zero:
     so a single one before a restart is left, and `spared` ones before the end.
     """
-    before = takewhile(lambda segment: segment.end <= header.scan.end, segments(data))
+    found = list(segments(data))
+    before = takewhile(lambda segment: segment.end <= header.scan.end, found)
     parts = [data[s.begin : s.end] for s in before if s.marker != COMMENT and s.marker not in APPLICATION]
-    *intervals, last = RESTART.split(data[header.scan.end : data.find(END, header.scan.end)])
+    *intervals, last = RESTART.split(data[header.scan.end : data.find(END, found[-1].end)])
     for interval in intervals:
         without = _without_zeros(interval, 0)
         parts.append(interval if len(interval) - len(without) < 2 else without)

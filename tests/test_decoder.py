@@ -126,16 +126,40 @@ def test_stray_bytes_before_a_restart_are_judged_as_those_before_the_end(restart
             assert "extraneous bytes" in verdict(before + stray + after)
 
 
-def test_padding_may_follow_pixels_that_end_in_a_zero_themselves(draw_picture):
-    ends_in_zero = 0
-    for width in range(8, 300, 2):
-        picture = draw_picture(3, width, 24)
-        picture[8:] = 128
-        data = cv2.imencode(".jpg", picture)[1].tobytes()
-        if data[-4] != 0 and data[-3] == 0:
-            assert np.array_equal(decode(data.removesuffix(END) + bytes(100) + END), opencv(data)), width
-            ends_in_zero += 1
-    assert ends_in_zero
+@pytest.mark.parametrize(("last", "channels"), [(b"\0", 3), (b"\xff\0", 1)], ids=["0x00", "0xff, written as 0xff 0x00"])
+def test_padding_may_follow_pixels_that_end_in_such_a_byte_themselves(last, channels):
+    found = 0
+    for seed in range(200):
+        data = noise(seed, 8, 8, channels)
+        pixels = data.removesuffix(END)
+        if pixels.endswith(last) and not pixels.endswith(b"\0\0"):
+            assert np.array_equal(decode(pixels + bytes(100) + END), opencv(data)), seed
+            found += 1
+    assert found
+
+
+def test_padding_at_the_end_does_not_put_in_doubt_zeros_before_restarts():
+    data = noise(1, 300, 24, 3, cv2.IMWRITE_JPEG_RST_INTERVAL, 1)
+    assert re.search(rb"[^\0\xff]\0\xff[\xd0-\xd7]", data)
+    assert np.array_equal(decode(data.removesuffix(END) + bytes(100) + END), opencv(data))
+
+
+def noise(seed, width, height, channels, *options):
+    """A JPEG of grey noise; with three channels, its colours are coded as zeros."""
+    plane = np.random.default_rng(seed).integers(0, 256, (height, width, 1), np.uint8)
+    picture = np.repeat(plane, channels, axis=2)
+    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 100, *options])[1].tobytes()
+
+
+def test_padding_does_not_hide_damage_in_later_scans(draw_picture):
+    data = cv2.imencode(".jpg", draw_picture(3, 400, 300), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    *_, scan, last = jpeg.scans(data)
+    tables = data.rindex(b"\xff\xc4", 0, scan.begin)
+    commented = data[:tables] + b"\xff\xfe\x00\x06\xff\xd9\xff\xd9" + data[tables:]
+    padded = commented.removesuffix(END) + bytes(100) + END
+    assert np.array_equal(decode(padded), opencv(data))
+    place = len(padded) - (len(data) - last.end) // 2 - 100
+    assert verdict(padded[: place - 200] + padded[place:]) != "whole"
 
 
 def test_pixels_of_which_some_became_zeros_are_not_padding(whole_jpegs):
