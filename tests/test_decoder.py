@@ -151,15 +151,22 @@ def noise(seed, width, height, channels, *options):
     return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 100, *options])[1].tobytes()
 
 
-def test_padding_does_not_hide_damage_in_later_scans(draw_picture):
+def test_padding_before_a_restart_may_follow_pixels_that_end_in_0xff():
+    data = noise(1, 300, 24, 1, cv2.IMWRITE_JPEG_RST_INTERVAL, 1)
+    place = re.search(rb"\xff\0(?=\xff[\xd0-\xd7])", data).end()
+    assert np.array_equal(decode(data[:place] + bytes(64) + data[place:]), opencv(data))
+
+
+def test_a_harmless_warning_does_not_hide_damage_in_later_scans(draw_picture):
+    """Not even if a comment between the scans holds an end marker."""
     data = cv2.imencode(".jpg", draw_picture(3, 400, 300), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
     *_, scan, last = jpeg.scans(data)
     tables = data.rindex(b"\xff\xc4", 0, scan.begin)
-    commented = data[:tables] + b"\xff\xfe\x00\x06\xff\xd9\xff\xd9" + data[tables:]
-    padded = commented.removesuffix(END) + bytes(100) + END
-    assert np.array_equal(decode(padded), opencv(data))
-    place = len(padded) - (len(data) - last.end) // 2 - 100
-    assert verdict(padded[: place - 200] + padded[place:]) != "whole"
+    comment = b"\xff\xfe\x00\x06\xff\xd9\xff\xd9"
+    odd = data[:20] + b"\x11\x22\x33" + data[20:tables] + comment + data[tables:]
+    assert np.array_equal(decode(odd), opencv(data))
+    half = (len(data) - last.end) // 2
+    assert verdict(odd[: -half - 200] + odd[-half:]) != "whole"
 
 
 def test_pixels_of_which_some_became_zeros_are_not_padding(whole_jpegs):
