@@ -97,10 +97,9 @@ def _decode_jpeg(data: bytes) -> np.ndarray:
 
 
 def _warning_when_plain(data: bytes, header: jpeg.Header) -> re.Match[str] | None:
-    """What libjpeg warns of once the JPEG holds nothing but pixels."""
-    warnings = (WARNING.search(_opencv(jpeg.plain(data, header, spared))[1]) for spared in (0, 1))
-    first = next(warnings)
-    return first and next(warnings) and first
+    """What libjpeg warns of once the JPEG holds nothing but pixels, whether or not they end in a zero."""
+    first, second = (WARNING.search(_opencv(jpeg.plain(data, header, spared))[1]) for spared in (0, 1))
+    return first if first and second else None
 
 
 def _decode_other(data: bytes) -> np.ndarray:
