@@ -1,13 +1,15 @@
 """Photos on disk -> lists -> views -> LMDBs: every partition of the paper, every photo accounted for.
 
-ava.py, cuhkpq.py   a copy on disk -> photos (photos.py): id, path, score, label
-                    ava_table.py, ava_shares.py, ava_parquet.py read AVA's votes, ava_pictures.py finds its pictures
-own_list.py, own_folders.py, own.py    a user's own list or folders -> photos and their split; lists.py reads the list:
-                    sheets.py its text, columns.py its header; folders.py says which pictures are where
-partitions.py       photos -> the training and test lists of one of the paper's partitions
-prepare.py          lists -> a complete dataset: space.py (does it fit?), then unfinished.py, a checkpoint at a time:
-spool.py copies pictures out of parquet files (parquet.py);
-workers.py decode (decoder.py), cut views (views.py) and make records (records.py);
-lmdb_store.py stores them, journal.py remembers what became of each photo
-manifest.py         manifest.csv: every photo, one line; summary.py: summary.json, the last file written
+readers/        a copy on disk -> photos (photos.py) -> the training and test lists of a partition
+request.py      what a call asks for: a name, its place, and the parameters that decide the records
+prepare.py      lists -> a complete dataset: it fits (space.py), it grows (unfinished.py), it is published whole
+
+A dataset grows a checkpoint at a time:
+workers.py      processes that read a photo's bytes (pictures.py, spool.py for those in parquet files), decode them
+                (decoder.py, jpeg.py), cut the views (views.py) and make the records (records.py, datums.py)
+stores.py       puts the records into LMDBs; journal.py remembers what became of each photo; sizes.py looks at its size
+
+A complete dataset:
+manifest.py     manifest.csv, every photo in one line; summary.py: summary.json, the last file written
+texts.py        what a person reads of it;  check.py: whether its stores still hold what was prepared
 """

@@ -11,10 +11,10 @@ from typing import Any
 
 import commands
 from arguments import Parser, count, positive
-from data_prep.columns import USUAL
-from data_prep.lists import number
+from data_prep.readers.columns import USUAL
+from data_prep.readers.lists import number
+from data_prep.readers.sources import Source
 from data_prep.request import Request, checked_own_name
-from data_prep.sources import Source
 from paper import VIEWS, stated
 
 INPUTS = ("root", "images", "extra", "list", "good", "bad")  # options that name folders and files
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def _ava(arguments: argparse.Namespace) -> None:
-    from data_prep.ava import Copy
+    from data_prep.readers.ava import Copy
 
     small = arguments.partition == "small"
     if small and arguments.delta:
@@ -43,7 +43,7 @@ def _ava(arguments: argparse.Namespace) -> None:
 
 
 def _cuhkpq(arguments: argparse.Namespace) -> None:
-    from data_prep.cuhkpq import Copy, refuse_without_extra
+    from data_prep.readers.cuhkpq import Copy, refuse_without_extra
 
     if arguments.partition == "large" and not arguments.extra:
         raise refuse_without_extra()
@@ -54,8 +54,8 @@ def _cuhkpq(arguments: argparse.Namespace) -> None:
 
 
 def _photos(arguments: argparse.Namespace) -> None:
-    from data_prep.own_folders import SortedPhotos
-    from data_prep.own_list import ListedPhotos
+    from data_prep.readers.own_folders import SortedPhotos
+    from data_prep.readers.own_list import ListedPhotos
 
     columns = {noun: name for noun in USUAL if (name := getattr(arguments, f"{noun}_column"))}
     sorted_ones = arguments.good, arguments.bad

@@ -25,7 +25,6 @@ from PIL import Image
 from data_prep import jpeg
 from paper import stated
 
-LARGEST_FILE: int = stated("photos.largest_bytes")
 LARGEST_PHOTO: int = stated("photos.largest_pixels")
 LIMIT = f"the limit is {LARGEST_PHOTO:,} (photos.largest_pixels in paper.toml)"
 MOST_SCANS: int = stated("photos.most_scans")

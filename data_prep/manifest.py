@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from data_prep.partitions import Partition
 from data_prep.photos import EXCLUDED, WRITTEN, Outcome
+from data_prep.readers.partitions import Partition
 
 COLUMNS = (
     "photo_id", "path", "split", "position", "label", "score", "votes", "width", "height", "status", "reason",

@@ -2,13 +2,14 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 GOOD, BAD = 1, 0
 EXTRA = "extra/"  # how the ids and cells of CUHKPQ's extra photos begin
 WRITTEN, MISSING, CORRUPT, EXCLUDED = "written", "missing", "corrupt", "excluded"
+SAME_PICTURE = "the same picture as a test photo"  # why a training photo is excluded
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class Outcome:
     height: int = 0
     digest: str = ""
     records: tuple[str, ...] = ()
+
+
+def by_digest(photos: Sequence[Photo], outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """The ids of the photos that were decoded, by the digest of their picture."""
+    return {outcome.digest: photo.photo_id for photo, outcome in zip(photos, outcomes, strict=True) if outcome.digest}
 
 
 def shuffled(photos: Iterable[Photo], seed: int, purpose: str) -> list[Photo]:

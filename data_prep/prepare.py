@@ -19,8 +19,8 @@ import lmdb
 
 import files
 from data_prep import manifest, stores, summary, unfinished
-from data_prep.partitions import Partition
 from data_prep.photos import CORRUPT, GOOD, MISSING, WRITTEN, Outcome
+from data_prep.readers.partitions import Partition
 from data_prep.request import Request, differences, store_name
 from data_prep.space import disk_is_full, require_space
 

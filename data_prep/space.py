@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 
 from data_prep import stores
-from data_prep.partitions import Partition
+from data_prep.readers.partitions import Partition
 from data_prep.request import Request
 
 FULL = 100_000_000  # bytes; a checkpoint takes a quarter

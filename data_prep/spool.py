@@ -17,9 +17,9 @@ import numpy as np
 import xxhash
 
 import files
-from data_prep.parquet import open_parquet, read_pictures
 from data_prep.photos import Photo
 from data_prep.pictures import Place
+from data_prep.readers.parquet import open_parquet, read_pictures
 
 COMMIT = 2**26  # bytes of pictures; at most so many, or one row group, are copied again after a kill
 

@@ -13,10 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from data_prep import stores
-from data_prep.partitions import Partition
-from data_prep.photos import BAD, CORRUPT, EXCLUDED, EXTRA, GOOD, MISSING, WRITTEN, Outcome, Photo
+from data_prep.photos import (
+    BAD,
+    CORRUPT,
+    EXCLUDED,
+    EXTRA,
+    GOOD,
+    MISSING,
+    SAME_PICTURE,
+    WRITTEN,
+    Outcome,
+    Photo,
+    by_digest,
+)  # fmt: skip
+from data_prep.readers.partitions import Partition
 from data_prep.request import Request, digest_of_lines, store_name
-from data_prep.unfinished import SAME_PICTURE, by_digest
 from paper import stated
 
 PACKAGES = ("numpy", "opencv-python-headless", "lmdb", "protobuf")

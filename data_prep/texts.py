@@ -10,8 +10,8 @@ from typing import Any
 
 import commands
 from data_prep import manifest, space, summary
-from data_prep.partitions import Partition
 from data_prep.photos import BAD, CORRUPT, EXTRA, GOOD, MISSING
+from data_prep.readers.partitions import Partition
 from data_prep.request import Request
 from paper import ROOT, stated
 
@@ -32,9 +32,7 @@ def forecast(request: Request, partition: Partition) -> str:
     need = space.gigabytes(space.disk_need(request, partition))
     lines.append(f"  disk      {about}{need} in {request.folder}/")
     if passing := space.passing_need(request, partition):
-        lines.append(
-            f"            {space.gigabytes(passing)} more while it grows, for pictures out of parquet files"
-        )
+        lines.append(f"            {space.gigabytes(passing)} more while it grows, for pictures out of parquet files")
     return "\n".join(lines)
 
 

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from data_prep import journal, stores
-from data_prep.partitions import Partition
-from data_prep.photos import CORRUPT, EXCLUDED, MISSING, WRITTEN, Outcome, Photo
+from data_prep.photos import CORRUPT, EXCLUDED, MISSING, SAME_PICTURE, WRITTEN, Outcome, Photo, by_digest
 from data_prep.pictures import Place
 from data_prep.progress import progress
+from data_prep.readers.partitions import Partition
 from data_prep.records import Wanted
 from data_prep.request import Request, differences, store_name
 from data_prep.sizes import require_local_view
@@ -32,7 +32,6 @@ from data_prep.workers import Pool, keep_freed_memory, pool
 from files import remove_partials, sync, write_atomically
 
 CHECKPOINT = 64  # photos; at most so many are decoded again after a kill
-SAME_PICTURE = "the same picture as a test photo"
 
 
 def start(request: Request) -> None:
@@ -77,11 +76,6 @@ def grow(request: Request, partition: Partition, jobs: int) -> dict[str, list[Ou
             trained = train.grow(tally, known)
     _require_local_view(request, tally)
     return {"train": trained, "test": tested}
-
-
-def by_digest(photos: Sequence[Photo], outcomes: Sequence[Outcome]) -> dict[str, str]:
-    """The ids of the photos that were decoded, by the digest of their picture."""
-    return {outcome.digest: photo.photo_id for photo, outcome in zip(photos, outcomes, strict=True) if outcome.digest}
 
 
 class Tally:

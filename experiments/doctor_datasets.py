@@ -10,7 +10,7 @@ from pathlib import Path
 import commands
 from data_prep import check, summary
 from data_prep.progress import INTERVAL
-from data_prep.sources import foresee
+from data_prep.readers.sources import foresee
 from data_prep.space import gigabytes
 from data_prep.stores import entries
 from dataset import preparation_notes

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from harness import CODE, EVALUATE_EVERY, MAX_ITER, SNAPSHOT_EVERY, TEST, TRAIN, edit
 
-from data_prep.cuhkpq import CATEGORIES
 from data_prep.datums import Datum
+from data_prep.readers.cuhkpq import CATEGORIES
 from data_prep.stores import checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from data_prep.ava import Copy
-from data_prep.ava_table import read_ids
+from data_prep.readers.ava import Copy
+from data_prep.readers.ava_table import read_ids
 from data_prep.request import digest_of_files
 
 

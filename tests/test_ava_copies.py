@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from data_prep.ava import Copy
-from data_prep.ava_table import read_ids
+from data_prep.readers.ava import Copy
+from data_prep.readers.ava_table import read_ids
 
 VOTES = [1] * 10
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from data_prep.ava import Copy
+from data_prep.readers.ava import Copy
 
 HEADER = "image_num," + ",".join(f"vote_{score}" for score in range(1, 11))
 

@@ -14,7 +14,8 @@ from conftest import ROOT
 from PIL import Image
 
 from data_prep import jpeg
-from data_prep.decoder import LARGEST_FILE, LARGEST_PHOTO, MOST_SCANS, DamagedPicture, decode
+from data_prep.decoder import LARGEST_PHOTO, MOST_SCANS, DamagedPicture, decode
+from data_prep.pictures import LARGEST_FILE
 
 REPORT = """
 import resource, sys

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from data_prep import check, prepare, summary
-from data_prep.partitions import Partition
 from data_prep.photos import Photo
+from data_prep.readers.partitions import Partition
 from data_prep.request import Request
 
 

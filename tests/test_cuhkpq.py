@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from data_prep import cuhkpq
+from data_prep.readers import cuhkpq
 
 COUNTS = {"HighQuality": (1,) * 7, "LowQuality": (2,) * 7}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import folders
 from data_prep.photos import Photo
+from data_prep.readers import folders
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from data_prep import lists
+from data_prep.readers import lists
 
 ADVICE = "the advice"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from data_prep import manifest
-from data_prep.partitions import Partition
 from data_prep.photos import Outcome, Photo
+from data_prep.readers.partitions import Partition
 
 FOLDER = Path("photos")
 WRITTEN = Outcome("written", "", 640, 480)

@@ -13,9 +13,9 @@ import cv2
 import pytest
 
 from data_prep import manifest
-from data_prep.own_folders import SortedPhotos
-from data_prep.own_list import ListedPhotos
 from data_prep.photos import BAD, GOOD
+from data_prep.readers.own_folders import SortedPhotos
+from data_prep.readers.own_list import ListedPhotos
 
 SCORES = "name,mos,std\n" + "".join(f"{n}.jpg,{n / 10},1.2\n" for n in range(100))
 

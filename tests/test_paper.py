@@ -19,9 +19,10 @@ import numpy as np
 import pytest
 
 import data_prep.__main__
-from data_prep import ava, cuhkpq, datums, partitions, views
+from data_prep import datums, views
 from data_prep.photos import Photo
 from data_prep.pictures import Place
+from data_prep.readers import ava, cuhkpq, partitions
 from data_prep.records import Wanted, make_records
 from paper import DATASETS, NETWORKS, ROOT, VIEWS, statements, tables
 from report.measures import interval
@@ -575,10 +576,11 @@ def asked(monkeypatch, make_ava, tmp_path):
 
 def test_a_call_without_options_takes_our_seed_our_rule_and_no_delta(asked, make_ava, make_cuhkpq, tmp_path):
     root = ("--root", make_ava(4, pictures=False), "--out", tmp_path, "--dry-run")
-    assert asked("data_prep.partitions.ava_small", "ava", "--partition", "small", *root)[1:] == ("decile-193k", 2016)
-    assert asked("data_prep.partitions.ava_large", "ava", "--partition", "large", *root)[1:] == (None, 2016, 0)
+    lists = "data_prep.readers.partitions"
+    assert asked(f"{lists}.ava_small", "ava", "--partition", "small", *root)[1:] == ("decile-193k", 2016)
+    assert asked(f"{lists}.ava_large", "ava", "--partition", "large", *root)[1:] == (None, 2016, 0)
     root = ("--root", make_cuhkpq({"HighQuality": (1,) * 7, "LowQuality": (1,) * 7}), "--out", tmp_path, "--dry-run")
-    assert asked("data_prep.partitions.cuhkpq", "cuhkpq", "--partition", "small", *root)[1:] == ([], 2016)
+    assert asked(f"{lists}.cuhkpq", "cuhkpq", "--partition", "small", *root)[1:] == ([], 2016)
     assert asked("demo.dataset.draw_dataset", "demo", "--out", tmp_path)[1:3] == (2_600, 7)
 
 

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_prep import spool as spool_module
-from data_prep.ava import Copy
 from data_prep.photos import Photo
 from data_prep.pictures import Place, read
+from data_prep.readers.ava import Copy
 from data_prep.spool import Spool
 
 COUNTS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]

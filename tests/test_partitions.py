@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep import partitions
-from data_prep.ava import Copy, find_test_list
-from data_prep.ava_table import read_ids
-from data_prep.cuhkpq import CATEGORIES
 from data_prep.photos import Photo
+from data_prep.readers import partitions
+from data_prep.readers.ava import Copy, find_test_list
+from data_prep.readers.ava_table import read_ids
+from data_prep.readers.cuhkpq import CATEGORIES
 
 FOLDER = Path("photos")
 AVA_PHOTOS = 255_530

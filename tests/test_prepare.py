@@ -27,9 +27,10 @@ import pytest
 from conftest import ROOT
 
 import commands
-from data_prep import ava, manifest, prepare, progress, space, stores, texts, views, workers
+from data_prep import manifest, prepare, progress, space, stores, texts, views, workers
 from data_prep.decoder import decode
 from data_prep.pictures import Place
+from data_prep.readers import ava
 from data_prep.records import Wanted
 from data_prep.request import Request
 

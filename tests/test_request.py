@@ -15,14 +15,18 @@ def test_the_command_repeats_every_parameter_and_place_and_leaves_out_what_is_of
         "dataset": "ava", "partition": "small", "seed": 3, "views": ["global", "local"], "encoded": True,
         "small_rule": "decile", "lists": "abc",
     }  # fmt: skip
-    request = Request("mine", tmp_path / "my data", {"root": tmp_path / "photos"}, ("global", "local"), True, parameters)
+    request = Request(
+        "mine", tmp_path / "my data", {"root": tmp_path / "photos"}, ("global", "local"), True, parameters
+    )
     parts = f"--root {tmp_path}/photos --partition small --seed 3 --views global local --encoded --small-rule decile"
     place = f"--out '{tmp_path}/my data' --name mine"
     assert request.command(0).endswith(f" -m data_prep ava {parts} {place}")
     assert request.command(2).endswith(f" -m data_prep ava {parts} {place} --allow-bad 2")
     parameters["encoded"] = False
     assert "encoded" not in request.command(0)
-    assert f" --extra {tmp_path}/more " in replace(request, inputs=request.inputs | {"extra": tmp_path / "more"}).command(0)
+    assert f" --extra {tmp_path}/more " in replace(
+        request, inputs=request.inputs | {"extra": tmp_path / "more"}
+    ).command(0)
 
 
 @pytest.mark.parametrize("name", ["a", "ava-large", "2.x_Y", "a" * 100])

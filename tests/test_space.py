@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from data_prep import space, stores
-from data_prep.partitions import Partition
 from data_prep.photos import Photo
+from data_prep.readers.partitions import Partition
 from data_prep.request import Request
 
 RECORD = 3 * 256 * 256  # bytes of a raw view

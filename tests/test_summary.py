@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from data_prep import stores, summary
-from data_prep.partitions import Partition
 from data_prep.photos import Outcome, Photo
+from data_prep.readers.partitions import Partition
 from data_prep.request import Request
 
 RECORDS = ("0" * 16, "1" * 16)

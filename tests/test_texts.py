@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from data_prep import manifest, texts
-from data_prep.partitions import Partition
 from data_prep.photos import Outcome, Photo
+from data_prep.readers.partitions import Partition
 from data_prep.request import Request
 
 WRITTEN = Outcome("written", "", 640, 480)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from data_prep import manifest, prepare, stores, unfinished
-from data_prep.partitions import Partition
 from data_prep.photos import Photo
+from data_prep.readers.partitions import Partition
 from data_prep.request import Request
 
 

@@ -5,9 +5,9 @@ from user_error import UserError
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from data_prep.folders import is_picture
 from data_prep.photos import BAD, GOOD
-from data_prep.sheets import Sheet
+from data_prep.readers.folders import is_picture
+from data_prep.readers.sheets import Sheet
 
 USUAL = {
     "path": ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "image_name",

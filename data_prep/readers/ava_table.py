@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.inputs import lines
+from data_prep.readers.inputs import lines
 from paper import stated
 
 NAME = "AVA.txt"

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_prep import folders
 from data_prep.photos import Photo
+from data_prep.readers import folders
 
 FOLDERS = ("images", "ava_images", "image")  # ava_images: pyiqa's
 DEPTH = 3  # levels of folders below that one; archives nest images/images/

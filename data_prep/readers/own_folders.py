@@ -8,10 +8,10 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
-from data_prep import folders
-from data_prep.own import WORDS, drawn
-from data_prep.partitions import Partition
 from data_prep.photos import BAD, GOOD, Photo
+from data_prep.readers import folders
+from data_prep.readers.own import WORDS, drawn
+from data_prep.readers.partitions import Partition
 from data_prep.request import digest_of_lines
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from data_prep.partitions import Partition, in_record_order
 from data_prep.photos import BAD, GOOD, Photo, shuffled
-from data_prep.scores import decimal
+from data_prep.readers.partitions import Partition, in_record_order
+from data_prep.readers.scores import decimal
 from paper import stated
 
 WORDS = {GOOD: "good", BAD: "bad"}

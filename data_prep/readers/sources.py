@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from data_prep import space
-from data_prep.partitions import Partition
+from data_prep.readers.partitions import Partition
 from data_prep.request import Request
 from paper import VIEWS, stated
 
@@ -28,7 +28,7 @@ def source_of(dataset: str, inputs: Mapping[str, Path]) -> Source:
 
     `inputs` are the folders by option: root, and for cuhkpq-large extra. Raises UserError if one is missing.
     """
-    from data_prep import ava, cuhkpq
+    from data_prep.readers import ava, cuhkpq
 
     seed = stated("partitions.seed")
     if dataset == "demo":

@@ -10,8 +10,8 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-from data_prep import columns, sheets
-from data_prep.folders import Listing
+from data_prep.readers import columns, sheets
+from data_prep.readers.folders import Listing
 
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
 LONGEST_NUMBER = 40

@@ -16,8 +16,8 @@ from operator import itemgetter, mul
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.ava_table import MAX_DIGITS, MAX_VOTES, Votes
-from data_prep.inputs import lines
+from data_prep.readers.ava_table import MAX_DIGITS, MAX_VOTES, Votes
+from data_prep.readers.inputs import lines
 from paper import stated
 
 NAME = "ground_truth_dataset.csv"

@@ -13,14 +13,14 @@ from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
-from data_prep import ava_pictures, ava_shares, ava_table, folders, partitions
-from data_prep.ava_parquet import Rows, read_rows, require_readable
-from data_prep.ava_pictures import Pictures
-from data_prep.ava_table import Votes
-from data_prep.inputs import opened
-from data_prep.parquet import files_in
-from data_prep.partitions import Partition
 from data_prep.photos import Photo
+from data_prep.readers import ava_pictures, ava_shares, ava_table, folders, partitions
+from data_prep.readers.ava_parquet import Rows, read_rows, require_readable
+from data_prep.readers.ava_pictures import Pictures
+from data_prep.readers.ava_table import Votes
+from data_prep.readers.inputs import opened
+from data_prep.readers.parquet import files_in
+from data_prep.readers.partitions import Partition
 from data_prep.request import digest_of_files, digest_of_lines
 from paper import stated
 

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_prep.ava_table import MAX_VOTES, Votes, from_counts
-from data_prep.parquet import first_line, read_columns, require_pictures
+from data_prep.readers.ava_table import MAX_VOTES, Votes, from_counts
+from data_prep.readers.parquet import first_line, read_columns, require_pictures
 from paper import stated
 
 ID, COUNTS = "image_id", "rating_counts"

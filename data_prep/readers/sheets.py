@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
-from data_prep.inputs import LONGEST_LINE, opened
+from data_prep.readers.inputs import LONGEST_LINE, opened
 
 SEPARATORS = "\t;,"
 SAVE_AGAIN = "save it as 'CSV UTF-8'"

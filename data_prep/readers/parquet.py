@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_prep.folders import names_in
-from data_prep.inputs import opened
+from data_prep.readers.folders import names_in
+from data_prep.readers.inputs import opened
 
 COLUMN = "image"  # of pictures: bytes, or a struct with the field `bytes`
 BATCH = 8  # pictures in memory

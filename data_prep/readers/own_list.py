@@ -11,10 +11,10 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
-from data_prep import columns, folders, lists, scores
-from data_prep.own import drawn, missing_label
-from data_prep.partitions import Partition, in_record_order
 from data_prep.photos import BAD, GOOD, Photo
+from data_prep.readers import columns, folders, lists, scores
+from data_prep.readers.own import drawn, missing_label
+from data_prep.readers.partitions import Partition, in_record_order
 
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 VALIDATION = ("val", "valid", "validation")

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from data_prep import folders, lists, partitions
-from data_prep.partitions import Partition
 from data_prep.photos import BAD, EXTRA, GOOD, Photo
+from data_prep.readers import folders, lists, partitions
+from data_prep.readers.partitions import Partition
 from data_prep.request import digest_of_lines
 from paper import stated
 
