@@ -16,7 +16,10 @@ import pytest
 from harness import CODE, EVALUATE_EVERY, MAX_ITER, SNAPSHOT_EVERY, TEST, TRAIN, edit
 
 from data_prep.datums import Datum
+from data_prep.photos import Photo
 from data_prep.readers.cuhkpq import CATEGORIES
+from data_prep.readers.partitions import Partition
+from data_prep.request import Request
 from data_prep.stores import checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -105,6 +108,22 @@ def data_prep() -> Callable[..., subprocess.CompletedProcess]:
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
     return run
+
+
+@pytest.fixture
+def request_(tmp_path) -> Request:
+    """A request for a dataset of one's own that nobody has made."""
+    return Request(
+        "mine", tmp_path / "data", {"root": tmp_path / "photos"}, ("global", "local"), False, {"dataset": "ava"}
+    )
+
+
+@pytest.fixture
+def partition() -> Partition:
+    """100 photos train, of which 90 are good; 50 test, of which 10 are good."""
+    labels = [1] * 90 + [0] * 10 + [1] * 10 + [0] * 40
+    photos = [Photo(str(n), Path(), "", label) for n, label in enumerate(labels)]
+    return Partition(photos[:100], photos[100:], [(photos[0], "not drawn"), (photos[1], "not drawn")], "the rule")
 
 
 @pytest.fixture(scope="session")

@@ -3,31 +3,14 @@
 import json
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from data_prep import manifest, texts
 from data_prep.photos import Outcome, Photo
 from data_prep.readers.partitions import Partition
-from data_prep.request import Request
 
 WRITTEN = Outcome("written", "", 640, 480)
-
-
-@pytest.fixture
-def request_(tmp_path):
-    return Request(
-        "mine", tmp_path / "data", {"root": tmp_path / "photos"}, ("global", "local"), False, {"dataset": "ava"}
-    )
-
-
-@pytest.fixture
-def partition():
-    """100 photos train, of which 90 are good; 50 test, of which 10 are good."""
-    labels = [1] * 90 + [0] * 10 + [1] * 10 + [0] * 40
-    photos = [Photo(str(n), Path(), "", label) for n, label in enumerate(labels)]
-    return Partition(photos[:100], photos[100:], [(photos[0], "not drawn"), (photos[1], "not drawn")], "the rule")
 
 
 @pytest.fixture
