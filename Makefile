@@ -17,10 +17,11 @@ endif
 ifeq ($(origin CUHKPQ_ROOT),undefined)
 CUHKPQ_ROOT := $(wildcard /data/cuhkpq)
 endif
-unexport AVA_ROOT CUHKPQ_ROOT EXTRA
+unexport AVA_ROOT CUHKPQ_ROOT EXTRA FROM
 export AVA_ROOT_DIR := $(value AVA_ROOT)
 export CUHKPQ_ROOT_DIR := $(value CUHKPQ_ROOT)
 export EXTRA_DIR := $(value EXTRA)
+export FROM_DIR := $(value FROM)
 
 # CUDA=1 or 0 chooses the Caffe that setup builds; unset, the one in .venv stays. For the paper's tables GPU=0,1 names
 # the cards and CPU=1 does without, and Caffe is built for GPUs where one can be seen.
@@ -80,8 +81,8 @@ bench: demo-data ## what everything costs, compared with named peers: one table 
 	@$(PYTHON) -m pip --disable-pip-version-check install --quiet --requirement benchmarks/requirements.txt
 	@$(PYTHON) -m benchmarks
 
-models: setup ## the two pretrained models into models/, checked
-	@$(RUN) models
+models: setup ## the two pretrained models into models/, checked; FROM=DIR has the files, under whatever names
+	@$(RUN) models $${FROM_DIR:+--from "$$FROM_DIR"}
 
 prototxt: setup ## write the prototxts and the solvers again; hand edits are kept (FORCE=1 overwrites them)
 	@$(PYTHON) -m prototxt $(if $(filter-out 0,$(FORCE)),--force)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Fine-tune the paper's networks with Caffe, and print its tables beside ours."""
 
-from user_error import UserError, exit_with_status
+from user_error import FIX_FIRST, UserError, exit_with_status
 
 import argparse
 import shutil
@@ -42,11 +42,18 @@ def status(arguments: argparse.Namespace) -> None:
     print(status(asked, results))
 
 
-def models(arguments: argparse.Namespace) -> None:
-    from experiments.weights import fetch, registry
+def models(arguments: argparse.Namespace) -> int:
+    from experiments.weights import fetch, registry, take
 
+    folder, status = arguments.folder, 0
     for model in registry().values():
-        print(f"{fetch(model)}: as registered")
+        try:
+            path = take(model, folder) if folder else fetch(model)
+            print(f"{path}: {model.size}, as registered", flush=True)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            status = FIX_FIRST
+    return status
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -160,7 +167,14 @@ def parser() -> argparse.ArgumentParser:
     folder(sub, "data", "the prepared datasets")
     folder(sub, "results", "the run folders")
 
-    command(models, "get the pretrained models, check those that are there")
+    sub = command(models, "get the pretrained models, check those that are there")
+    sub.add_argument(
+        "--from",
+        dest="folder",
+        type=Path,
+        metavar="DIR",
+        help="copy them from below this folder, under whatever names, instead of fetching them",
+    )
     return top
 
 

@@ -62,7 +62,7 @@ def _lines(total: int, done: int) -> Callable[[int, int], None]:
             speed = (now - done) / (moment - started)
             left = (total - now) / speed if speed else 0
             print(
-                f"{now:,} of {total:,} photos, {speed:,.0f} photos/s, {_duration(left)} left, {bad:,} bad",
+                f"{now:,} of {total:,} photos, {speed:,.0f} photos/s, {duration(left)} left, {bad:,} bad",
                 file=sys.stderr,
                 flush=True,
             )
@@ -70,7 +70,7 @@ def _lines(total: int, done: int) -> Callable[[int, int], None]:
     return update
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -2,8 +2,9 @@
 
 runs.py        dataset x network x view x seed, and where each run is kept
 prototxts.py   solver and net as a person left them -> what really runs (remarks.py: what to say of it)
+weights.py     the pretrained models: which they are, whether they are there; download.py fetches them
 unwritten.py   nets and solvers that `run` writes first, of a dataset that the paper does not know
-planning.py    run + prototxts + pretrained model (weights.py) + threads -> a job (job.py), or done already
+planning.py    run + prototxts + pretrained model + threads -> a job (job.py), or done already
 doctor.py      what this machine lacks, finding by finding (finding.py), of its datasets by doctor_datasets.py
 preflight.py   each job tried, in seconds, before it starts
 sweep.py       the command `run`: all of these, then launch.py: one child process a run, on its GPU or cores

@@ -194,9 +194,10 @@ def _memory(models: list[weights.Model]) -> Finding:
 
 
 def _model(model: weights.Model, fetch: bool) -> Finding:
-    if fetch and model.url and not model.path.exists():
-        return Finding("model", f"{model.path}: to be fetched, {model.bytes / 1e6:.0f} MB")
     try:
-        return Finding("model", f"{weights.check(model)}: as registered")
+        if fetch and model.urls and not model.path.exists():
+            weights.require_room(model)
+            return Finding("model", f"{model.path}: to be fetched, {model.size}")
+        return Finding("model", f"{weights.check(model)}: {model.size}, as registered")
     except UserError as error:
         return Finding("model", str(error), True)

@@ -76,6 +76,8 @@ def test_a_folder_arrives_as_it_was_typed(make, place, path):
     for table, partition in (("III", "large"), ("IV", "small")):
         programs = arguments_of(*make(f"reproduce-table-{table}", *words, JOBS="3", **environment))
         assert programs[2] == ["-m", "data_prep", "ava", "--root", path, "--partition", partition, "--jobs", "3"]
+    words, environment = ([f"FROM={path}"], {}) if place == "command line" else ([], {"FROM": path})
+    assert arguments_of(*make("models", *words, **environment)) == [["run_experiments.py", "models", "--from", path]]
 
 
 def test_a_table_is_doctor_models_preparation_runs_and_the_table(make):
