@@ -88,9 +88,9 @@ def fetch(model: Model) -> Path:
         try:
             download(model.urls, model.partial, model.bytes, model.sha256)
         except UserError as error:
-            again = f"type `{_origin(model)}` again" + (", which resumes," if model.partial.exists() else "")
-            by_hand = f"get {_told(model)} elsewhere and put it there, or in any DIR: {_from_folder()}"
-            raise UserError(f"{model.path} could not be fetched ({error}): {again} or {by_hand}") from None
+            again = f"type `{_origin(model)}` again, {'which resumes, ' if model.partial.exists() else ''}or"
+            by_hand = f"get {_told(model)} elsewhere and put it there ({_from_folder()} finds it in any folder)"
+            raise UserError(f"{model.path} could not be fetched ({error}): {again} {by_hand}") from None
         return _named(model)
 
 

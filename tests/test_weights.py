@@ -87,6 +87,13 @@ def test_failed_download_says_which_file_belongs_where_and_leaves_nothing(model)
     assert models_in(model.path.parent) == []
 
 
+def test_failed_download_keeps_what_has_come_and_says_how_to_resume(model):
+    model.partial.write_bytes(CONTENT[:2])
+    with pytest.raises(UserError, match=r"type `make .*models` again, which resumes"):
+        fetch(model)
+    assert model.partial.read_bytes() == CONTENT[:2]
+
+
 def test_disk_that_is_too_small_is_seen_before_anything_is_fetched(model, source, monkeypatch):
     model.partial.write_bytes(CONTENT[:2])
     monkeypatch.setattr(weights.shutil, "disk_usage", lambda _: SimpleNamespace(free=4))
