@@ -9,6 +9,7 @@ from typing import Any
 
 import commands
 from data_prep import summary
+from data_prep.photos import SAME_PICTURE
 from data_prep.request import checked_name
 from paper import DATASETS, VIEWS, Table, stated, tables
 
@@ -89,9 +90,18 @@ def own_table(name: str, rule: str | None = None) -> Table:
 
 
 def preparation_notes(content: dict[str, Any]) -> list[str]:
-    """What a preparation noted, a line each, by its summary or by a run's record; early ones have none."""
+    """What a preparation noted, a line each, by its summary or by a run's record; early ones have none.
+
+    A summary's counts of photos that could not be used, or were left out, are among them.
+    """
     kept = content.get("notes")
-    return [one_line(str(note)) for note in kept] if isinstance(kept, list) else []
+    texts = [one_line(str(note)) for note in kept] if isinstance(kept, list) else []
+    for split, counts in content.get("splits", {}).items():
+        if bad := counts.get("missing", 0) + counts.get("corrupt", 0):
+            texts.append(f"{bad:,} of the {counts['written'] + bad:,} {split} photos were missing or corrupt")
+    if dropped := content.get("excluded", {}).get(SAME_PICTURE):
+        texts.append(f"{dropped:,} training photos are {SAME_PICTURE}, and left out")
+    return texts
 
 
 def one_line(text: str) -> str:
@@ -108,4 +118,6 @@ def listed(data: Path) -> str:
 
 
 def _unknown(name: str, data: Path) -> UserError:
+    if may_be(name) and (data / name / ".unfinished").is_dir():
+        return UserError(f"{data / name} is half prepared: give the same data_prep command again to complete it")
     return UserError(f"there is no dataset {name!r}: {listed(data)}")

@@ -63,12 +63,17 @@ def doctor(arguments: argparse.Namespace) -> int:
 
     name, data = arguments.dataset, arguments.data
     asked = [known(name, data)] if name else dict.fromkeys([*DATASETS, *prepared(data)])
-    wanted = [run for dataset in asked for run in runs(dataset, views=views(dataset, data))]
+    wanted = [
+        run
+        for dataset in asked
+        for run in runs(dataset, arguments.network, [view for view in views(dataset, data) if view in arguments.view])
+    ]
     photos = {"root": arguments.photos, "extra": arguments.extra} if arguments.photos else {}
     given = {option: path for option, path in photos.items() if path}
     found = check_up(wanted, options(arguments), given, arguments.fetch_models, arguments.deep)
+    width = max(len(finding.subject) for finding in found)
     for finding in found:
-        print(f"{'PROBLEM' if finding.problem else 'ok':8}{finding.subject:14}{finding.text}")
+        print(f"{'PROBLEM' if finding.problem else 'ok':8}{finding.subject:{width}}  {finding.text}")
     return 2 if any(finding.problem for finding in found) else 0
 
 
@@ -98,7 +103,7 @@ def options(arguments: argparse.Namespace):
 
 def parser() -> argparse.ArgumentParser:
     """All commands; every one has its --help."""
-    top = Parser(prog="run_experiments.py", description=__doc__)
+    top = Parser(prog=commands.experiments(), description=__doc__)
     subparsers = top.add_subparsers(metavar="command", required=True, parser_class=Parser)
 
     def command(function, help: str) -> argparse.ArgumentParser:
@@ -120,13 +125,17 @@ def parser() -> argparse.ArgumentParser:
         where.add_argument("--gpu", type=gpu_ids, default=[0], metavar="IDS", help="e.g. 0 or 0,1 (default: 0)")
         where.add_argument("--cpu", action="store_true", help="run on the CPU")
 
+    def variants(sub: argparse.ArgumentParser) -> None:
+        for name, choices in (("network", NETWORKS), ("view", VIEWS)):
+            words = f"{' or '.join(choices)} (default: both)"
+            sub.add_argument(
+                f"--{name}", nargs="+", choices=choices, default=choices, help=words, metavar=name[0].upper()
+            )
+
     names = f"{', '.join(DATASETS)}, or any other that is prepared"
     sub = command(run, "fine-tune and evaluate; what is done is skipped, what is half done is resumed")
     sub.add_argument("--dataset", metavar="NAME", required=True, help=names)
-    sub.add_argument(
-        "--network", nargs="+", choices=NETWORKS, default=NETWORKS, help=" or ".join(NETWORKS), metavar="N"
-    )
-    sub.add_argument("--view", nargs="+", choices=VIEWS, default=VIEWS, help=" or ".join(VIEWS), metavar="V")
+    variants(sub)
     first = stated("finetuning.seed")
     sub.add_argument("--seeds", nargs="+", type=seed, default=[first], metavar="S", help=f"(default: {first})")
     device(sub)
@@ -157,6 +166,7 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command(doctor, "say what is missing on this machine, and how to fix it")
     sub.add_argument("--dataset", metavar="NAME", help="look at what this one needs alone")
+    variants(sub)
     sub.add_argument("--photos", type=Path, metavar="DIR", help="the folder of its original photos")
     sub.add_argument("--extra", type=Path, metavar="DIR", help="that of cuhkpq-large's additional photos")
     sub.add_argument("--deep", action="store_true", help="read every record of the LMDBs, at the speed of the disk")

@@ -59,17 +59,21 @@ def _photos(arguments: argparse.Namespace) -> None:
 
     columns = {noun: name for noun in USUAL if (name := getattr(arguments, f"{noun}_column"))}
     sorted_ones = arguments.good, arguments.bad
-    if arguments.list and arguments.root and not any(sorted_ones):
+    if arguments.list and any(sorted_ones):
+        raise UserError("--list, and --good with --bad, are two ways to say which photos are good: give one of them")
+    if arguments.list and arguments.root:
+        arguments.list = _below(arguments.root, arguments.list)
         source = ListedPhotos(
             arguments.root, arguments.list, arguments.seed, arguments.threshold, arguments.test_share, columns
         )
-    elif all(sorted_ones) and not arguments.list:
+    elif all(sorted_ones):
         if columns or arguments.threshold is not None:
             raise UserError("--threshold and the options that name columns belong to --list")
         arguments.good, arguments.bad = (_below(arguments.root, folder) for folder in sorted_ones)
         source = SortedPhotos(arguments.good, arguments.bad, arguments.seed, arguments.test_share)
     else:
-        raise UserError("photos needs --root DIR with --list FILE, or --good DIR with --bad DIR (photos --help)")
+        help = commands.module("data_prep", "photos", "--help")
+        raise UserError(f"photos needs --root DIR with --list FILE, or --good DIR with --bad DIR ({help})")
     numbers = {name: getattr(arguments, name) for name in ("threshold", "test_share")}
     parameters = {name: _plain(value) for name, value in numbers.items() if value is not None}
     _prepare(arguments, source, "", parameters | {f"{noun}_column": name for noun, name in columns.items()})
@@ -206,7 +210,12 @@ def _parser() -> Parser:
 
 
 def _add_options_of_photos(parser: Parser) -> None:
-    parser.add_argument("--list", type=Path, metavar="FILE", help="CSV: a photo's path, its score or label, its split")
+    parser.add_argument(
+        "--list",
+        type=Path,
+        metavar="FILE",
+        help="CSV, here or in --root: a photo's path, its score or label, its split",
+    )
     parser.add_argument("--good", type=Path, metavar="DIR", help="instead of a list: the folder with the good photos")
     parser.add_argument("--bad", type=Path, metavar="DIR", help="and the one with the bad photos")
     parser.add_argument(
@@ -226,9 +235,9 @@ def _reader(readers: argparse._SubParsersAction, name: str, help: str) -> Parser
     return readers.add_parser(name, help=help, description=help)
 
 
-def _below(root: Path | None, folder: Path) -> Path:
-    """A folder that may be given relative to the root."""
-    return root / folder if root and (root / folder).is_dir() else folder
+def _below(root: Path | None, path: Path) -> Path:
+    """A file or folder that may be given relative to the root."""
+    return root / path if root and not path.exists() and (root / path).exists() else path
 
 
 def _decimal(text: str) -> Decimal:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import commands
-from paper import DATASETS, stated, tables
+from paper import DATASETS, NETWORKS, stated, tables
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ def checked_name(name: str) -> str:
     """The dataset's name if it is a plain folder's; raises UserError otherwise."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise UserError(f"--name {name!r}: letters, digits, '-', '_' and '.', beginning with a letter or digit")
+    if name in NETWORKS or name.endswith(".py"):
+        raise UserError(f"--name {name} is that of a file or folder in prototxt/, where the nets of a dataset go")
     return name
 
 
@@ -85,14 +87,16 @@ def checked_own_name(name: str, usual: str) -> str:
     """The name for a dataset whose name would be `usual`; UserError where the paper has it for another dataset."""
     is_demo = (name, usual) == ("demo", "ava-large")  # its photos are drawn in AVA's layout
     if name != usual and (name in DATASETS or name in tables()) and not is_demo:
-        raise UserError(f"--name {name} is the paper's, for other photos or another rule: give another, or none")
+        raise UserError(f"--name {name} is the paper's, for other photos or another rule: give another name")
     return checked_name(name)
 
 
 def differences(there: dict[str, Any], asked: dict[str, Any]) -> str:
     """The parameters that differ, in words: 'seed 1 there, 2 asked for; ...'."""
     return "; ".join(
-        f"{key} {_short(there.get(key))} there, {_short(asked.get(key))} asked for"
+        "the photos' list has changed"
+        if key == "lists"
+        else f"{key} {_shown(there.get(key))} there, {_shown(asked.get(key))} asked for"
         for key in sorted({*there, *asked})
         if there.get(key) != asked.get(key)
     )
@@ -119,6 +123,5 @@ def digest_of_lines(lines: Iterable[str]) -> str:
     return total.hexdigest()
 
 
-def _short(value: Any) -> str:
-    text = "+".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) < 40 else text[:12] + "…"
+def _shown(value: Any) -> str:
+    return "+".join(map(str, value)) if isinstance(value, list) else str(value)

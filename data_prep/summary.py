@@ -131,11 +131,17 @@ def read(folder: Path, keys: Mapping[str, type] = FOR_RUNS) -> dict[str, Any] | 
 
 
 def _same_pictures(request: Request, partition: Partition, outcomes: Mapping[str, Sequence[Outcome]]) -> Iterator[str]:
-    """A note on training photos that are byte for byte a test photo, where they stay."""
+    """Notes on training photos that are byte for byte a test photo, where they stay, or have both labels."""
     known = by_digest(partition.test, outcomes["test"])
     found = sum(outcome.digest in known for outcome in outcomes["train"])
     if found and not request.drops_same_pictures:
         yield f"{found:,} training photos are {SAME_PICTURE}, byte for byte; they stay, as the lists have them"
+    labels: dict[str, set[int]] = {}
+    for photo, outcome in zip(partition.train, outcomes["train"], strict=True):
+        if outcome.status == WRITTEN:
+            labels.setdefault(outcome.digest, set()).add(photo.label)
+    if torn := sum(len(each) > 1 for each in labels.values()):
+        yield f"{torn:,} pictures are in training under several names, as good and as bad"
 
 
 def _store_digests(request: Request, outcomes: Mapping[str, Sequence[Outcome]]) -> dict[str, str]:

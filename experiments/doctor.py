@@ -81,6 +81,8 @@ def check_up(
     for dataset in dict.fromkeys(file.name.partition("/")[0] for file in new):
         found.append(Finding("prototxt", f"prototxt/{dataset} and solvers/{dataset}: to be written by `run`"))
     waiting = {file.name for file in new}
+    outdated = planning.of_another_dataset((run for run in runs if run.variant in waiting), options)
+    found += [Finding("results", text, True) for text in outdated.values()]
     jobs, refused = _jobs([run for run in runs if run.variant not in waiting and run.solver.exists()], options)
     done = {job.run for job in jobs if planning.is_done(job)}
     left = [

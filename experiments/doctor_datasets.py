@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import commands
 from data_prep import check, summary
@@ -43,10 +44,21 @@ def examine(folder: Path, views: Sequence[str], photos: Mapping[str, Path]) -> I
     except UserError as error:
         yield Finding(name, str(error), True)
         return
+    yield from _other_photos(name, content, photos)
     counts = " + ".join(f"{counts['written']:,} {split}" for split, counts in content["splits"].items())
     yield Finding(name, f"{counts} photos, views {' and '.join(content['views'])}")
     for note in preparation_notes(content):
         yield Finding(name, f"note: {note}")
+
+
+def _other_photos(name: str, content: dict[str, Any], photos: Mapping[str, Path]) -> Iterator[Finding]:
+    """Whether the photos that are named now are those that the dataset was prepared from."""
+    for option, path in photos.items():
+        there = content.get("inputs", {}).get(option)
+        if not path.is_dir():
+            yield Finding(name, f"{path} is not a folder: it has to hold the photos of {name}", True)
+        elif there and there != str(path.resolve()):
+            yield Finding(name, f"note: prepared already, from {there}: {path} is not looked at")
 
 
 def deep(folder: Path) -> Iterator[Finding]:

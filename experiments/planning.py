@@ -5,7 +5,7 @@ from user_error import UserError
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,6 +124,18 @@ def dataset_digest(folder: Path) -> str:
     manifest = folder / "manifest.csv"
     facts.append(sha256(manifest) if manifest.is_file() else None)
     return hashlib.sha256(json.dumps([*facts, versions], sort_keys=True).encode()).hexdigest()
+
+
+def of_another_dataset(runs: Iterable[Run], options: Options) -> dict[str, str]:
+    """By the names of the runs whose folders hold work on another preparation of their dataset: what to do."""
+    found = {}
+    for run in runs:
+        folder = run.folder(options.results.resolve())
+        record = folder.record() if folder.holds_work() else None
+        if record and record["inputs"].get("dataset") != dataset_digest(options.data / run.dataset):
+            text = f"{folder.path} holds a run from before the dataset changed"
+            found[run.name] = f"{text}: move it away, or give another --results"
+    return found
 
 
 def _check_same(folder: RunFolder, held: dict[str, str], asked: dict[str, str], max_iter: int) -> None:

@@ -26,9 +26,13 @@ def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
     console = LoudConsole()
     _require(doctor.examine(runs, options))
     new = unwritten(runs, options.data)
+    outdated = planning.of_another_dataset((run for run in runs if run.variant in {file.name for file in new}), options)
+    fresh = [run for run in runs if run.name not in outdated]
+    new = [file for file in new if file.name in {run.variant for run in fresh}]
     _write(console, new, dry_run)
-    waiting = [run for run in runs if dry_run and run.variant in {file.name for file in new}]
-    jobs, done, unfit = _plan([run for run in runs if run not in waiting], options)
+    waiting = [run for run in fresh if dry_run and run.variant in {file.name for file in new}]
+    jobs, done, unfit = _plan([run for run in fresh if run not in waiting], options)
+    unfit |= outdated
     for name in done:
         _say(console, f"{name}: done already")
     if unfit and not (jobs or done or waiting):

@@ -39,7 +39,10 @@ def notes(table: Table, lines: list[Line], results: Path) -> list[str]:
     if table.source is not None:
         texts += _sizes(table, records)
     if table.dataset != "demo":
-        texts += [*_sufficient(lines), *_assumptions(table)]
+        missing = f"{stated('partitions.ava-large.test_list')} is missing"
+        noted = [note for record in records for note in preparation_notes(record["dataset"])]
+        has_own_test = any(note.startswith(missing) for note in noted)
+        texts += [*_sufficient(lines), *_assumptions(table, has_own_test)]
     return texts
 
 
@@ -64,15 +67,21 @@ def _of_the_photos(table: Table, records: list[Record]) -> Iterator[str]:
     yield from (f"Photos: {rule}." for rule in rules if not table.title.endswith(f"({rule})"))
     noted = dict.fromkeys(note for record in records for note in preparation_notes(record["dataset"]))
     yield from (f"Photos: {note.removesuffix('.')}." for note in noted)
+    if table.source is None and table.dataset not in DATASETS:
+        yield from (f"Photos: {train:,} for training, {test:,} for test." for train, test in _counts(records))
 
 
 def _sizes(table: Table, records: list[Record]) -> Iterator[str]:
     paper = tuple(stated(f"partitions.{table.dataset}.{split}") for split in ("train", "test"))
-    for ours in dict.fromkeys(
-        (record["dataset"]["photos"]["train"], record["dataset"]["photos"]["test"]) for record in records
-    ):
+    for ours in _counts(records):
         if ours != paper:
             yield f"The paper names {paper[0]:,} + {paper[1]:,} photos; here there are {ours[0]:,} + {ours[1]:,}."
+
+
+def _counts(records: list[Record]) -> dict[tuple[int, int], None]:
+    """The numbers of training and of test photos, each pair once."""
+    photos = (record["dataset"]["photos"] for record in records)
+    return dict.fromkeys((each["train"], each["test"]) for each in photos)
 
 
 def _sufficient(lines: list[Line]) -> Iterator[str]:
@@ -81,11 +90,15 @@ def _sufficient(lines: list[Line]) -> Iterator[str]:
         yield f"At iteration {stated('finetuning.sufficient_iter'):,}, sufficient by IV-D: {'; '.join(there)}."
 
 
-def _assumptions(table: Table) -> Iterator[str]:
-    """Our choices where the paper is silent: the dataset's with their reasons, all others by value."""
+def _assumptions(table: Table, has_own_test: bool) -> Iterator[str]:
+    """Our choices where the paper is silent: the dataset's with their reasons, all others by value.
+
+    With `has_own_test` the official test list was not there, and nothing is said of it.
+    """
     ours = [statement for statement in statements().values() if statement.assumption]
     for statement in ours:
-        if table.dataset in DATASETS and statement.name.startswith(f"partitions.{table.dataset}."):
+        is_of_the_dataset = table.dataset in DATASETS and statement.name.startswith(f"partitions.{table.dataset}.")
+        if is_of_the_dataset and not (statement.name.endswith(".test_list") and has_own_test):
             yield f"Ours: {statement.name.rpartition('.')[2]} {_shown(statement.value)}: {statement.assumption}."
     others = [
         f"{statement.name.partition('.')[2]} {_shown(statement.value)}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from data_prep.photos import SAME_PICTURE
 from dataset import find, known, largest_batch, may_be, own_table, preparation_notes, prepared, views
 from paper import DATASETS, tables
 
@@ -98,6 +99,22 @@ def test_views_are_those_prepared_and_all_where_that_is_not_known(tmp_path):
 )
 def test_notes_are_a_line_each_and_none_where_there_are_none(content, lines):
     assert preparation_notes(content) == lines
+
+
+def test_photos_that_could_not_be_used_or_were_left_out_are_among_the_notes():
+    splits = {"train": {"written": 9, "missing": 0, "corrupt": 0}, "test": {"written": 7, "missing": 2, "corrupt": 1}}
+    content = {"notes": ["a"], "splits": splits, "excluded": {SAME_PICTURE: 4, "not drawn": 5}}
+    assert preparation_notes(content) == [
+        "a",
+        "3 of the 10 test photos were missing or corrupt",
+        f"4 training photos are {SAME_PICTURE}, and left out",
+    ]
+
+
+def test_a_half_prepared_dataset_is_called_that(tmp_path):
+    (tmp_path / "mine" / ".unfinished").mkdir(parents=True)
+    with pytest.raises(UserError, match="mine is half prepared"):
+        known("mine", tmp_path)
 
 
 def test_a_rule_is_shown_in_one_line_whatever_its_characters():

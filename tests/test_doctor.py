@@ -89,6 +89,18 @@ def test_photos_that_a_dataset_can_be_prepared_from_are_counted_and_its_size_is_
     assert (finding.problem, finding.text) == (False, text)
 
 
+def test_a_prepared_dataset_says_which_photos_it_is_from_when_others_are_named(data, tmp_path, monkeypatch):
+    content = json.loads((data / "demo" / "summary.json").read_text()) | {"inputs": {"root": str(data)}}
+    monkeypatch.setattr(doctor_datasets.summary, "read", lambda _: content)
+
+    def texts(root):
+        return [(found.problem, found.text) for found in doctor_datasets.examine(data / "demo", VIEWS, {"root": root})]
+
+    assert (False, f"note: prepared already, from {data}: {tmp_path} is not looked at") in texts(tmp_path)
+    assert any(problem and "is not a folder" in text for problem, text in texts(tmp_path / "nowhere"))
+    assert len(texts(data)) == 1
+
+
 def test_what_would_stop_the_preparation_is_said_before_anything_is_downloaded(
     tmp_path, make_ava, make_cuhkpq, monkeypatch
 ):

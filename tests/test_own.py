@@ -164,6 +164,20 @@ def sort(tmp_path):
     return make
 
 
+def test_a_threshold_that_leaves_one_photo_of_a_label_shows_what_others_would_do(listed):
+    with pytest.raises(UserError, match=r"there is 1 bad photo.*: column 'score' of .* goes from 3 to 98"):
+        listed("path,score\na,3\nb,40\nc,60\nd,98\n", 5).partition()
+
+
+def test_a_list_that_is_separated_by_spaces_or_is_not_utf8_is_told_so(listed, tmp_path):
+    with pytest.raises(UserError, match=r"the first row is one column, 'a.jpg 7'.*not by spaces"):
+        listed("a.jpg 7\nb.jpg 3\n", 5, columns={"path": "1", "score": "2"}).partition()
+    file = tmp_path / "scores.csv"
+    file.write_bytes("Bildgröße;Wertung\na.jpg;7\n".encode("latin-1"))
+    with pytest.raises(UserError, match="not UTF-8: save it as 'CSV UTF-8'"):
+        ListedPhotos(tmp_path, file, 1, Decimal(5)).partition()
+
+
 def test_two_folders_are_walked_behind_links_without_loops(sort, tmp_path):
     source = sort(good=["1.jpg", "deep/er/2.PNG", ".hidden/3.jpg", "note.txt"], bad=["1.jpg", "4.webp"])
     (tmp_path / "elsewhere").mkdir()
@@ -181,7 +195,7 @@ def test_two_folders_are_walked_behind_links_without_loops(sort, tmp_path):
 def test_two_folders_that_share_a_file_or_hold_none_are_refused(sort, tmp_path):
     source = sort(good=["1.jpg", "2.jpg"], bad=["3.jpg"])
     (source.bad / "4.jpg").symlink_to(source.good / "2.jpg")
-    with pytest.raises(UserError, match=r"liked/2\.jpg is there twice, as good/2\.jpg and as bad/4\.jpg"):
+    with pytest.raises(UserError, match=r"liked/2\.jpg is found twice, as good/2\.jpg and as bad/4\.jpg"):
         source.partition()
     (tmp_path / "empty").mkdir()
     for bad, says in (("empty", "--bad .*empty holds no picture"), ("none", "--bad .*none is not a folder")):
@@ -219,6 +233,21 @@ def test_a_list_of_ones_own_is_prepared_and_its_command_makes_it_again(photos, t
     assert "is already complete" in again.stdout, again.stderr
 
 
+def test_the_list_may_be_in_the_root_and_photos_that_no_decoder_knows_are_named(photos, tmp_path, data_prep):
+    (photos / "list.csv").write_text("path,label\n" + "".join(f"sub/{n}.jpg,{n % 2}\n" for n in range(10)))
+    words = ["photos", "--root", photos, "--list", "list.csv", "--name", "mine", "--out", tmp_path / "out"]
+    assert data_prep(*words).returncode == 0
+    (photos / "sub" / "new.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(50))
+    ended = data_prep("photos", "--good", photos / "sub", "--bad", photos, "--name", "both", "--out", tmp_path / "out")
+    assert "give folders that do not overlap" in ended.stderr
+    (photos / "bad").mkdir()
+    for n in range(2):
+        (photos / "sub" / f"{n}.jpg").rename(photos / "bad" / f"{n}.jpg")
+    words = ["photos", "--good", photos / "sub", "--bad", photos / "bad", "--name", "phone", "--out", tmp_path / "out"]
+    assert "1 corrupt" in data_prep(*words).stderr
+    assert "new.heic: corrupt: an HEIC file" in (tmp_path / "out" / "phone" / "bad_photos.txt").read_text()
+
+
 def words_of(command: str) -> list[str]:
     return shlex.split(command.partition("data_prep ")[2])
 
@@ -240,7 +269,7 @@ def test_two_folders_of_ones_own_are_prepared(photos, tmp_path, data_prep):
     [
         (["--root", "."], "needs --root DIR with --list FILE, or --good DIR with --bad DIR"),
         (["--good", "."], "needs --root DIR with --list FILE, or --good DIR with --bad DIR"),
-        (["--list", "x.csv", "--root", ".", "--bad", "."], "needs --root DIR with --list FILE"),
+        (["--list", "x.csv", "--root", ".", "--bad", "."], "--list, and --good with --bad, are two ways"),
         (["--good", ".", "--bad", ".", "--threshold", "5"], "--threshold and the options that name columns"),
         (["--list", "x.csv", "--root", "none"], "--root none is not a folder"),
         (["--threshold", "nan"], "'nan' is not a plain decimal number"),

@@ -97,6 +97,17 @@ def test_files_of_ours_that_are_out_of_date_are_written_again_and_a_persons_are_
     assert (own / SOLVER).read_text() == edited
 
 
+def test_results_of_another_preparation_are_named_before_anything_is_written(own):
+    call(own, *RUN, "--max-iter", "1")
+    net = (own / NET).read_text()
+    summarize(own, rule="another", lists_sha256={"train": "other"})
+    for words in ([*RUN, "--dry-run"], [*RUN], ["doctor", *ASK]):
+        status = 2
+        said = call(own, *words, status=status)
+        assert f"{VARIANT}/seed-1 holds a run from before the dataset changed: move it away" in said
+    assert (own / NET).read_text() == net
+
+
 def test_the_writer_can_be_asked_for_one_dataset(own):
     def write(*options: str) -> str:
         command = [sys.executable, "-m", "prototxt", "--dataset", "mine", *DATA, *options]

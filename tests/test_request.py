@@ -34,7 +34,9 @@ def test_a_plain_folders_name_is_taken(name):
     assert checked_name(name) == name
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "-a", ".a", "a/b", "a b", "ü", "a\n", "a" * 101])
+@pytest.mark.parametrize(
+    "name", ["alexnet", "vgg16", "nets.py", "", ".", "..", "-a", ".a", "a/b", "a b", "ü", "a\n", "a" * 101]
+)
 def test_any_other_name_is_refused(name):
     with pytest.raises(UserError, match="--name"):
         checked_name(name)
@@ -55,8 +57,7 @@ def test_differences_name_what_differs_alone():
     there = {"seed": 1, "views": ["global", "local"], "lists": "0123456789" * 6, "delta": "0"}
     asked = {"seed": 2, "views": ["global"], "lists": "9876543210" * 6, "delta": "0"}
     assert differences(there, asked) == (
-        "lists 012345678901… there, 987654321098… asked for; seed 1 there, 2 asked for; "
-        "views global+local there, global asked for"
+        "the photos' list has changed; seed 1 there, 2 asked for; views global+local there, global asked for"
     )
 
 

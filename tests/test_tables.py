@@ -154,6 +154,7 @@ def test_the_table_of_a_dataset_of_ones_own_has_the_papers_rows_and_no_column_of
     assert text.count(" missing") == 3 + 1
     assert "- Photos: labels were made from shares.\n- Photos: two are missing.\n" in text
     assert "- Photos: the rule of the summary" not in text  # the title says it
+    assert "- Photos: 235,600 for training, 100 for test.\n" in text
     assert "- At iteration 5,000, sufficient by IV-D: Local view, AlexNet 50.00%.\n" in text
     assert "- Ours too, where the paper is silent" in text
     assert "The paper names" not in text
@@ -165,6 +166,16 @@ def test_the_table_of_a_dataset_of_ones_own_has_the_papers_rows_and_no_column_of
     (header, first, *_) = csv.reader(io.StringIO(render(table, tmp_path, "csv")))
     assert header == list(rows[0])
     assert first[header.index("paper")] == first[header.index("difference")] == ""
+
+
+def test_where_the_test_photos_are_our_own_draw_nothing_is_said_of_the_official_list(tmp_path):
+    for name, notes in (
+        ("official", []),
+        ("drawn", ["generic_test.jpgl is missing: the test photos are our own draw"]),
+    ):
+        write_run(tmp_path / name, "ava-large/vgg16_local", 1, predictions(100, 70, 60, 10), notes=notes)
+        text = render(tables()["III"], tmp_path / name, "text")
+        assert ("- Ours: test_list generic_test.jpgl" in text) == (name == "official")
 
 
 def test_a_name_of_the_papers_gives_its_table_whatever_lies_there(tmp_path):

@@ -81,6 +81,14 @@ def test_a_training_photo_that_is_byte_for_byte_a_test_photo_is_left_out_and_cou
     assert row["reason"] == "the same picture as a test photo: 6"
 
 
+def test_a_picture_that_is_in_training_as_good_and_as_bad_is_noted(own, draw):
+    partition = draw([OTHER] * 5, [OTHER] * 4)
+    copy_picture(own, one=0, other=3)
+    copy_picture(own, one=2, other=4)  # of the same label
+    summary = prepare.prepare(own, partition, 1, 0)
+    assert summary["notes"] == ["1 pictures are in training under several names, as good and as bad"]
+
+
 def test_in_ava_it_stays_as_the_lists_have_it_and_is_counted_in_a_note(request_, draw):
     partition = draw([OTHER] * 5, [OTHER] * 4)
     copy_picture(request_, one=6, other=2)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from data_prep.photos import BAD, GOOD
 from data_prep.readers.folders import is_picture
-from data_prep.readers.sheets import Sheet
+from data_prep.readers.sheets import SAVE_AGAIN, Sheet
 
 USUAL = {
     "path": ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "image_name",
@@ -59,10 +59,10 @@ def find(sheet: Sheet, asked: Mapping[str, str], advice: str) -> Columns:
         if found:
             places[noun], named = found[0], True
         elif wanted is not None:
-            raise UserError(f"{where} no column is {wanted[:40]!r}; the first row is {shown(first)}: {advice}")
+            raise UserError(f"{where} no column is {wanted[:40]!r}; the first row is {_described(first)}: {advice}")
     if "path" not in places:
         raise UserError(
-            f"{where} no column is named path, image, file or the like; the first row is {shown(first)}: {advice}"
+            f"{where} no column is named path, image, file or the like; the first row is {_described(first)}: {advice}"
         )
     return Columns(places, named or not _is_photo(first, places), first)
 
@@ -71,6 +71,12 @@ def shown(row: Sequence[str]) -> str:
     """A row for people, cut where it is long."""
     text = ", ".join(repr(cell[:40]) for cell in row[:6])
     return text if len(row) <= 6 else f"{text}, ..."
+
+
+def _described(row: Sequence[str]) -> str:
+    """The first row for people who look for a column in it."""
+    text = f"one column, {shown(row)}" if len(row) == 1 else shown(row)
+    return f"{text} (not UTF-8: {SAVE_AGAIN})" if any("\ud800" <= sign <= "\udfff" for sign in "".join(row)) else text
 
 
 def _is_photo(row: Sequence[str], places: dict[str, int]) -> bool:

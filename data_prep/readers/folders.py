@@ -11,7 +11,8 @@ from pathlib import Path
 
 from data_prep.photos import Photo
 
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif", ".jp2")
+FOREIGN = (".heic", ".heif", ".jxl")  # photos too: they are counted, and called corrupt with the reason
 NO_PHOTOS = ("@eaDir", "__MACOSX")  # folders with thumbnails and the like, which machines make beside photos
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 UNPACK = {".zip": "unzip", ".rar": "7z x", ".7z": "7z x", ".7z.001": "7z x", ".tar": "tar xf", ".tgz": "tar xf",
@@ -20,7 +21,7 @@ UNPACK = {".zip": "unzip", ".rar": "7z x", ".7z": "7z x", ".7z.001": "7z x", ".t
 
 def is_picture(name: str) -> bool:
     """Whether a name is a picture's; hidden files and those of the system are none."""
-    return name.lower().endswith(PICTURES) and not name.startswith(".")
+    return name.lower().endswith(PICTURES + FOREIGN) and not name.startswith(".")
 
 
 def pictures_in(folder: Path) -> list[str]:

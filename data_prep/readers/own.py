@@ -14,15 +14,18 @@ from paper import stated
 WORDS = {GOOD: "good", BAD: "bad"}
 
 
-def drawn(photos: Sequence[Photo], share: Decimal | None, seed: int, rule: str) -> Partition:
-    """A seeded draw for test: the same share (None: ours) of the good and of the bad photos, of each at least one."""
+def drawn(photos: Sequence[Photo], share: Decimal | None, seed: int, rule: str, advice: str = "") -> Partition:
+    """A seeded draw for test: the same share (None: ours) of the good and of the bad photos, of each at least one.
+
+    Raises UserError, which ends with the advice, if there are too few for that.
+    """
     if share is None:
         share = Decimal(str(stated("partitions.own.test_share")))
     train, test = [], []
     for label, word in WORDS.items():
         order = shuffled((photo for photo in photos if photo.label == label), seed, "test")
         if len(order) < 2:
-            raise UserError(f"there is 1 {word} photo: training and test need one each at least")
+            raise UserError(f"there is 1 {word} photo: training and test need one each at least{advice}")
         size = min(max(round(Fraction(share) * len(order)), 1), len(order) - 1)
         test += order[:size]
         train += order[size:]

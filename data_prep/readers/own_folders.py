@@ -52,7 +52,10 @@ class SortedPhotos:
             for path in paths:
                 photo_id = f"{word}/{path}"
                 if (real := listing.real(path)) in taken:
-                    raise UserError(f"{real} is there twice, as {taken[real]} and as {photo_id}; remove one of them")
+                    raise UserError(
+                        f"{real} is found twice, as {taken[real]} and as {photo_id}: give folders that do not overlap, "
+                        "without links to photos in them"
+                    )
                 taken[real] = photo_id
                 photos.append(Photo(photo_id, Path(base), os.path.relpath(folder / path, base), label))
         return photos

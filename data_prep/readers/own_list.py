@@ -19,8 +19,8 @@ from data_prep.readers.partitions import Partition, in_record_order
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 VALIDATION = ("val", "valid", "validation")
 NAME_THEM = (
-    "columns are separated by commas, semicolons or tabs; say which they are by name or by number from 1, as in "
-    "--path-column 1 --score-column 2"
+    "columns are separated by commas, semicolons or tabs, not by spaces; say which they are, by name or number: "
+    "--path-column and --score-column, or --label-column"
 )
 
 
@@ -45,7 +45,7 @@ class ListedPhotos:
     def partition(self) -> Partition:
         photos, rule = self._photos
         if "split" not in self._list.columns.places:
-            return drawn(photos, self.test_share, self.seed, rule)
+            return drawn(photos, self.test_share, self.seed, rule, self._advice)
         if self.test_share is not None:
             raise UserError(
                 f"--test-share draws test photos, but {self.file} names them in {self._list.columns.title('split')}; "
@@ -85,24 +85,26 @@ class ListedPhotos:
             return photos, f"labels from {title('label')} of the list"
         values = [self._score(entry) for entry in self._list.entries]
         if self.threshold is None:
-            raise UserError(
-                f"--threshold is needed, the lowest score of a good photo: {title('score')} of {self.file} goes "
-                f"{scores.described(values)}"
-            )
+            raise UserError(f"--threshold is needed, the lowest score of a good photo{self._advice}")
         photos = [
             self._photo(entry, GOOD if score >= self.threshold else BAD, score)
             for entry, score in zip(self._list.entries, values, strict=True)
         ]
         if word := missing_label(photos):
-            raise UserError(
-                f"with --threshold {scores.decimal(self.threshold)} no photo is {word}: {title('score')} of "
-                f"{self.file} goes {scores.described(values)}"
-            )
+            raise UserError(f"with --threshold {scores.decimal(self.threshold)} no photo is {word}{self._advice}")
         return photos, (
             f"good: {title('score')} at least {scores.decimal(self.threshold)}, in a range from "
             f"{scores.decimal(min(values))} to {scores.decimal(max(values))}: {scores.share(values, self.threshold)} "
             "of the photos"
         )
+
+    @property
+    def _advice(self) -> str:
+        """What the scores are like, for one who has to choose a threshold; '' for labels."""
+        if not self._has_scores():
+            return ""
+        values = [self._score(entry) for entry in self._list.entries]
+        return f": {self._list.columns.title('score')} of {self.file} goes {scores.described(values)}"
 
     def _has_scores(self) -> bool:
         """Whether the labels come from scores; raises UserError if the list and the options leave that open."""
