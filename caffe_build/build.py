@@ -1,4 +1,4 @@
-"""Builds Caffe: a checked tarball in, a tree out that is laid over .venv as it is."""
+"""Builds Caffe: its checked source in, a tree out that is laid over .venv as it is."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from caffe_build import cuda, long_command
-from caffe_build.packages import SITE
+from caffe_build.packages import PYTHON, SITE
 from caffe_build.recipe import COMPILER, HERE, OPENBLAS, Recipe
 
 TOOLS = ("convert_imageset", "compute_image_mean", "upgrade_net_proto_text", "upgrade_solver_proto_text")
@@ -21,19 +21,18 @@ BINARIES = (LIBRARY, PACKAGE / "_caffe.so", *(Path("bin", program) for program i
 MEMORY_PER_JOB = 1.5 * 2**30  # bytes; the largest of Caffe's files takes the compiler about 1 GiB
 
 
-def build(recipe: Recipe, tarball: Path, venv: Path, folder: Path, log: Path) -> Path:
-    """Build Caffe in the empty `folder`, against the packages of `venv`.
+def build(recipe: Recipe, original: Path, venv: Path, folder: Path, log: Path) -> Path:
+    """Build Caffe from the source in `original`, in the empty `folder`, against the packages of `venv`.
 
     Returns the tree to lay over a .venv.
     """
     source, objects, tree = folder / "source", folder / "objects", folder / "tree"
-    source.mkdir()
+    shutil.copytree(original, source)
     toolkit = cuda.toolkit(folder / "toolkit", venv, log) if recipe.cuda else None
     # The user's CXXFLAGS, CPATH and the like are no part of the recipe.
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
     run = partial(long_command.run, log=log, env=environment)
 
-    run(["tar", "--extract", "--file", tarball, "--directory", source], what="unpacking Caffe")
     for name in recipe.patches:
         patch = ["patch", "--strip=1", "--fuzz=0", "--input", HERE / "patches" / name]
         run(patch, what=f"applying {name}", cwd=source)
@@ -59,7 +58,7 @@ def rpath(recipe: Recipe, file: Path) -> str:
 
 
 def options(recipe: Recipe, source: Path, venv: Path, toolkit: Path | None) -> list[str]:
-    """Give CMake's options: the recipe's own, and Debian's Python with the numpy of `venv`."""
+    """Give CMake's options: the recipe's own, and the system's Python with the numpy of `venv`."""
     python = venv / "bin" / "python"
     numpy = subprocess.run(
         [python, "-c", "import numpy; print(numpy.get_include())"],
@@ -76,7 +75,7 @@ def options(recipe: Recipe, source: Path, venv: Path, toolkit: Path | None) -> l
         "CMAKE_CXX_FLAGS_RELEASE": f"-DNDEBUG {recipe.flags}",
         "CMAKE_SKIP_RPATH": "ON",
         "BUILD_docs": "OFF",
-        "python_version": "3.11",
+        "python_version": PYTHON,
         "PYTHON_EXECUTABLE": python,
         "PYTHON_INCLUDE_DIR": sysconfig.get_path("include"),
         "PYTHON_LIBRARY": libpython,

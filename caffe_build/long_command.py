@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 TAIL = 30  # lines of the log that are shown when a command fails
+REASON = ("E: ", "fatal: ")  # how apt-get and git begin the line that says why
 PERCENT = re.compile(rb"^\[\s*(\d+)%\]", re.MULTILINE)  # as CMake's makefiles print it
 
 
@@ -22,13 +23,15 @@ def run(
     log: Path,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    quiet: bool = False,
 ) -> None:
     """Run `command` and append its output to `log`; it ends when we do, however we end.
 
-    If it fails, show the end of the log and raise a UserError.
+    If it fails, raise a UserError: after the end of the log is shown or, if `quiet`, with the line that says why.
     """
     with log.open("ab") as sink:
-        sink.write(f"$ {' '.join(map(str, command))}\n".encode())
+        start = sink.tell()
+        sink.write(f"$ {' '.join(map(str, command))}\n".encode(errors="surrogateescape"))
         sink.flush()
         child = subprocess.Popen(
             ["setpriv", "--pdeathsig", "TERM", *map(str, command)],
@@ -47,9 +50,17 @@ def run(
         finally:
             status = child.wait()
     if status:
+        if quiet:
+            raise UserError(reason(log.read_bytes()[start:].decode(errors="replace")) or f"status {status}")
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-TAIL:])
         print(f"--- the end of {log}:\n{tail}\n---", file=sys.stderr)
         raise UserError(f"{what} failed (status {status}); its whole output is in {log}")
+
+
+def reason(output: str) -> str:
+    """Pick the line of a failed command's output that says why it failed: the first error, else the last line."""
+    lines = [line for line in output.splitlines()[1:] if line.strip()]
+    return next((line for line in lines if line.startswith(REASON)), lines[-1] if lines else "")
 
 
 def _follow(output: BinaryIO, sink: BinaryIO, line: "_Line") -> None:

@@ -10,7 +10,8 @@ from caffe_build.long_command import run
 from files import sha256, write_atomically
 
 STAMP = "packages.json"
-SITE = Path("lib/python3.11/site-packages")
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"  # of this process, and so of .venv
+SITE = Path(f"lib/python{PYTHON}/site-packages")
 
 
 def stamp(venv: Path, held: dict[str, str]) -> dict:

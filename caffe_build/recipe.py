@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from caffe_build import cuda, source
-from caffe_build.packages import SITE
+from caffe_build.packages import PYTHON, SITE
 from files import sha256
 
 HERE = Path(__file__).resolve().parent
@@ -20,7 +20,7 @@ COMPILER = "/usr/bin/g++"
 # build runs on every x86_64. -fno-trapping-math lets the compiler compute both sides of a condition: that changes
 # no result, and ReLU, now vectorised, runs 9 times as fast.
 FLAGS = "-O3 -fno-trapping-math"
-# Every Debian package that Caffe is compiled with or linked to, under the names that carry real versions.
+# Every package of the system that Caffe is compiled with or linked to, under the names that carry real versions.
 DEBIAN = (
     "cmake",
     "libboost-filesystem1*-dev",
@@ -34,7 +34,7 @@ DEBIAN = (
     "liblmdb-dev",
     "libopencv-dev",
     "libprotobuf-dev",
-    "libpython3.11-dev",
+    f"libpython{PYTHON}-dev",
     "libsnappy-dev",
     "protobuf-compiler",
 )
@@ -59,7 +59,7 @@ class Recipe:
     patches: dict[str, str]  # file name -> sha256
     compiler: str
     python: str
-    packages: dict[str, str]  # Debian package or wheel -> version
+    packages: dict[str, str]  # the system's packages and wheels -> version
     builder: dict[str, str]  # the code that builds: file name -> sha256
 
     def key(self) -> str:
@@ -70,7 +70,7 @@ class Recipe:
         """What the record of a run should say about the Caffe it ran with."""
         return {
             "caffe": VERSION,
-            "source": source.TARBALL,
+            "source": f"upstream at {source.COMMIT}",
             "source_sha256": self.source_sha256,
             "variant": self.variant,
             "blas": self.blas,
@@ -99,7 +99,7 @@ def cpu(requirements: Path) -> Recipe:
     wheels = {name: pins[name] for name in WHEELS}
     return Recipe(
         variant="cpu",
-        source_sha256=source.SHA256,
+        source_sha256=source.TREE,
         blas=f"OpenBLAS {'.'.join(wheels['scipy-openblas32'].split('.')[:3])}",
         cuda={},
         flags=FLAGS,

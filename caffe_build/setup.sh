@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv with everything in it, real Caffe included: installs the Debian packages, then hands over to Python.
+# Makes .venv with everything in it, real Caffe included: installs the system's packages, then hands over to Python.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -8,15 +8,29 @@ refuse() {
     exit 2
 }
 
+# Finds this machine in systems.txt (sets `codename`, `python` and `name`); refuses it if it is not there.
+find_system() {
+    local known="" UBUNTU_CODENAME="" DEBIAN_CODENAME="" VERSION_CODENAME="" PRETTY_NAME="another one"
+    source <(cat /etc/os-release 2>/dev/null)
+    while read -r codename python _ _ _ name; do
+        case $codename in
+        "" | "#"*) ;;
+        "$UBUNTU_CODENAME" | "$DEBIAN_CODENAME" | "$VERSION_CODENAME") return ;;
+        *) known+=", $name" ;;
+        esac
+    done <caffe_build/systems.txt
+    refuse "setup builds on ${known:2}, and this system is $PRETTY_NAME"
+}
+
 refuse_other_python() {
     local version
     version=$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    [[ $version == 3.11 ]] || refuse "setup builds for Debian 12's Python 3.11, and /usr/bin/python3 is $version"
+    [[ $version == "$python" ]] || refuse "setup builds for the Python $python of $name, and /usr/bin/python3 is $version"
 }
 
 missing_packages() {
     local wanted
-    mapfile -t wanted < <(grep -v -e '^#' -e '^$' caffe_build/debian.txt)
+    mapfile -t wanted < <(grep -v -e '^#' -e '^$' caffe_build/packages.txt)
     LC_ALL=C comm -23 <(printf '%s\n' "${wanted[@]}" | LC_ALL=C sort) \
         <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null |
             sed -n 's/^installed //p' | LC_ALL=C sort)
@@ -28,7 +42,8 @@ if [[ -e .venv/came-with-the-image ]]; then
 fi
 
 [[ $(uname -m) == x86_64 ]] || refuse "setup builds for x86_64, and this is $(uname -m)"
-command -v apt-get >/dev/null || refuse "setup builds on Debian 12, and this system has no apt-get"
+command -v apt-get >/dev/null || refuse "setup builds on Debian and Ubuntu, and this system has no apt-get"
+find_system
 [[ ! -x /usr/bin/python3 ]] || refuse_other_python
 
 mapfile -t missing < <(missing_packages)
@@ -41,7 +56,7 @@ if ((${#missing[@]})); then
     fi
     mkdir -p .setup
     log=.setup/apt.log
-    echo "installing ${#missing[@]} Debian packages (1 to 3 minutes; log: $log): ${missing[*]}"
+    echo "installing ${#missing[@]} packages (1 to 3 minutes; log: $log): ${missing[*]}"
     # `update` may fail on one of several sources and still be good enough: `install` decides.
     "${as_root[@]}" apt-get update >"$log" 2>&1 || true
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
@@ -53,4 +68,4 @@ if ((${#missing[@]})); then
     refuse_other_python
 fi
 
-exec /usr/bin/python3 -E -m caffe_build
+exec /usr/bin/python3 -E -m caffe_build "$codename"

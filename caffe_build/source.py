@@ -1,58 +1,122 @@
-"""Caffe's source: Debian's source package, or a file of the user's with the same hash.
+"""Caffe's source: upstream's files at one commit, wherever they come from; a digest over all of them decides.
 
-It is upstream's master at 99bd997, after which upstream changed documentation only.
+A tarball or a clone that the user names goes before Debian's source package, and that before upstream's repository.
+What was once checked stays in the cache.
 """
 
 from user_error import UserError
 
+import hashlib
 import os
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
+from caffe_build import cache
 from caffe_build.long_command import run
+from caffe_build.systems import System
 from files import sha256
 
-PACKAGE = "caffe=1.0.0+git20180821.99bd997-8"
-SUITE = "bullseye"
-TARBALL = "caffe_1.0.0+git20180821.99bd997.orig.tar.gz"
-SHA256 = "e0eb3f06794f7402c77b7dec8e8480273ee1a1bb192e9122b621a69d4147ad0c"
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-BY_HAND = f"get {TARBALL} by hand and run: make setup CAFFE_SOURCE=FILE"
+COMMIT = "99bd99795dcdf0b1d3086a8d67ab1782a8a08383"  # after it, upstream changed documentation only
+TREE = "1bbe7d36aeef04d08a51bb8a8d0cfeeb9733ff840ac7b6339b08d5f98338bb37"  # the digest of its files
+REPOSITORY = "https://github.com/BVLC/caffe"
+BY_HAND = f"get {REPOSITORY} by hand (a clone, or a tarball of commit {COMMIT[:7]}): make setup CAFFE_SOURCE=PATH"
+ENTRY = f"source-{TREE[:16]}"  # in the cache
+
+Place = Callable[[Path, Path], Path]  # (an empty folder, the log) -> the folder in it that has the source
 
 
-def named() -> Path | None:
-    """Check and return the tarball that the user named in CAFFE_SOURCE; None if they named none."""
-    name = os.environ.get("CAFFE_SOURCE")
-    if not name:
-        return None
-    file = Path(os.path.expanduser(name))
-    if not file.is_file():
-        raise UserError(f"CAFFE_SOURCE={file}: there is no such file; it has to be {TARBALL}")
-    return checked(file)
+def get(system: System, log: Path) -> Path:
+    """Find the source in the cache, or bring it there from the first place that has it."""
+    places: dict[str, Place] = {}
+    for suite in system.suites:
+        places[f"Debian's {suite}"] = partial(from_debian, suite, system.keyring)
+    places["upstream's repository"] = partial(from_repository, REPOSITORY)
+    return cache.entry(cache.folder(), ENTRY, lambda folder: first(places, folder, log))
 
 
-def checked(file: Path) -> Path:
-    """Return `file` if it is exactly Caffe's source; else raise a UserError."""
-    found = sha256(file)
-    if found != SHA256:
-        raise UserError(f"{file} is not Caffe's source: its sha256 is {found}, that of {TARBALL} is {SHA256}")
-    return file
+def keep(name: str, log: Path) -> None:
+    """Check the tarball or the clone that a user names, and bring its files into the cache, where `get` finds them."""
+    path = Path(os.path.expanduser(name)).absolute()
+    if not path.exists():
+        raise UserError(f"CAFFE_SOURCE={name}: there is no such file or folder")
+    with tempfile.TemporaryDirectory() as folder:
+        place = partial(from_repository if path.is_dir() else from_tarball, path)
+        found = first({f"CAFFE_SOURCE={name}": place}, Path(folder), log)
+        cache.entry(cache.folder(), ENTRY, lambda empty: shutil.copytree(found, empty / "tree"))
 
 
-def download(folder: Path, cache: Path, log: Path) -> Path:
-    """Download Caffe's source from this machine's Debian mirror into `cache`, working in `folder`.
+def first(places: Mapping[str, Place], folder: Path, log: Path) -> Path:
+    """Return the source from the first of `places` that has it, below `folder`.
+
+    Raises UserError with what was wrong with each of them if none has.
+    """
+    wrong = []
+    for number, (name, place) in enumerate(places.items()):
+        empty = folder / str(number)
+        empty.mkdir()
+        try:
+            found = place(empty, log)
+            if (seen := digest(found)) == TREE:
+                return found
+            wrong.append(f"{name}: not Caffe's files at {COMMIT[:7]}, whose digest is {TREE}, but {seen}")
+        except UserError as error:
+            wrong.append(f"{name}: {error}")
+    raise UserError(f"no source of Caffe; {'; '.join(wrong)}; {BY_HAND}")
+
+
+def digest(folder: Path) -> str:
+    r"""Hash all files below `folder` with their paths.
+
+    It is `find . -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum`.
+    """
+    names = sorted(os.fsencode(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+    lines = (sha256(folder / os.fsdecode(name)).encode() + b"  " + name + b"\n" for name in names)
+    return hashlib.sha256(b"".join(lines)).hexdigest()
+
+
+def from_tarball(tarball: Path, folder: Path, log: Path) -> Path:
+    """Unpack a tarball; returns the folder that its files are in, with or without one around them."""
+    tar = ["tar", "--extract", "--no-same-owner", "--file", tarball, "--directory", folder]
+    try:
+        run(tar, what="unpacking Caffe's source", log=log, quiet=True)
+    except UserError:
+        raise UserError("tar cannot unpack it") from None
+    inside = list(folder.iterdir())
+    return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
+
+
+def from_repository(address: str | Path, folder: Path, log: Path) -> Path:
+    """Take the commit from a repository or a clone of it, whatever else is checked out there."""
+    git = ["git", f"--git-dir={folder / 'repository'}"]
+    commands = (
+        ["init", "--quiet", "--bare"],
+        # a network that drops packets is given up after 30 seconds
+        ["-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=30", "fetch", "--quiet", "--depth=1", address, COMMIT],
+        ["-c", "core.autocrlf=false", "archive", f"--output={folder / 'caffe.tar'}", COMMIT],
+    )
+    for command in commands:
+        no_question = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
+        run([*git, *command], what="getting Caffe's source with git", log=log, env=no_question, quiet=True)
+    files = folder / "files"
+    files.mkdir()
+    return from_tarball(folder / "caffe.tar", files, log)
+
+
+def from_debian(suite: str, keyring: Path, folder: Path, log: Path) -> Path:
+    """Take the source package of a suite of Debian from this machine's mirror.
 
     The package index is read through a private sources list into a private folder, so the machine's
-    own sources stay unchanged. apt-get checks the archive's signature, we check the hash.
+    own sources stay unchanged. apt-get checks the archive's signature.
     """
-    kept = cache / TARBALL
-    if kept.is_file() and sha256(kept) == SHA256:
-        return kept
     lists, archives = folder / "lists", folder / "archives"
     for empty in (lists / "partial", archives / "partial"):
         empty.mkdir(parents=True)
     sources = folder / "sources.list"
-    sources.write_text(f"deb-src [signed-by={KEYRING}] {mirror()} {SUITE} main\n")
+    sources.write_text(f"deb-src [signed-by={keyring}] {mirror()} {suite} main\n")
     settings = {
         "Dir::Etc::SourceList": sources,
         "Dir::Etc::SourceParts": "-",
@@ -60,12 +124,12 @@ def download(folder: Path, cache: Path, log: Path) -> Path:
         "Dir::Cache": archives,
     }
     apt_get = ["apt-get", *(f"-o{name}={value}" for name, value in settings.items())]
-    try:
-        for command in (["update"], ["source", "--download-only", PACKAGE]):
-            run([*apt_get, *command], what="getting Caffe's source", log=log, cwd=folder)
-    except UserError as error:
-        raise UserError(f"{error}; or {BY_HAND}") from None
-    return checked(folder / TARBALL).replace(kept)
+    for command in (["update"], ["source", "--download-only", "caffe"]):
+        run([*apt_get, *command], what="getting Caffe's source from Debian", log=log, cwd=folder, quiet=True)
+    (tarball,) = folder.glob("caffe_*.orig.tar.*")
+    files = folder / "files"
+    files.mkdir()
+    return from_tarball(tarball, files, log)
 
 
 def mirror() -> str:
@@ -75,5 +139,5 @@ def mirror() -> str:
     found = subprocess.run([*query, main_archive], capture_output=True, text=True, check=False)
     addresses = [uri for uri in found.stdout.split() if not uri.startswith("cdrom:")]
     if not addresses:
-        raise UserError(f"apt-get knows no Debian mirror: `apt-get update` as root, or {BY_HAND}")
+        raise UserError("apt-get knows no mirror of it")
     return addresses[0]

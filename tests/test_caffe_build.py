@@ -3,21 +3,23 @@
 from user_error import UserError
 
 import dataclasses
-import hashlib
 import json
 import os
+import platform
 import re
 import resource
 import signal
 import subprocess
 import sys
 import time
+import tomllib
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import files
-from caffe_build import build, cache, cuda, install, long_command, packages, recipe, source, variant
+from caffe_build import build, cache, cuda, install, long_command, packages, recipe, source, systems, variant
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -188,36 +190,230 @@ def test_a_machine_that_cannot_build_gets_one_line_that_says_why_and_points_to_d
     assert "Docker" in line
 
 
+# The system
+
+
+def setup_on(folder: Path, os_release: str) -> subprocess.CompletedProcess:
+    """Call setup.sh where /etc/os-release has this text, and apt-get leaves a trace."""
+    (folder / "os-release").write_text(os_release)
+    for name, command in {
+        "dirname": '/usr/bin/dirname "$@"',
+        "uname": "echo x86_64",
+        "cat": f"/bin/cat {folder}/os-release",
+        "apt-get": f"/bin/touch {folder}/installed",
+    }.items():
+        (folder / name).write_text(f"#!/bin/sh\n{command}\n")
+        (folder / name).chmod(0o755)
+    return run("/bin/bash", SETUP, env={"PATH": str(folder)})
+
+
+@pytest.mark.parametrize(
+    ("os_release", "name"),
+    [
+        ('PRETTY_NAME="Ubuntu 22.04.5 LTS"\nVERSION_CODENAME=jammy\nUBUNTU_CODENAME=jammy\n', "Ubuntu 22.04.5 LTS"),
+        ('PRETTY_NAME="Debian GNU/Linux forky/sid"\nVERSION_CODENAME=forky\n', "Debian GNU/Linux forky/sid"),
+        ('PRETTY_NAME="No Codename"\nVERSION_CODENAME=""\n', "No Codename"),
+    ],
+)
+def test_a_system_that_is_not_in_the_table_is_refused_before_anything_is_installed(os_release, name, tmp_path):
+    done = setup_on(tmp_path, os_release)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    known = ", ".join(system.name for system in systems.known().values())
+    assert line.startswith(f"error: setup builds on {known}, and this system is {name}; use Docker instead")
+    assert not (tmp_path / "installed").exists()
+
+
+@pytest.mark.parametrize("field", ["VERSION_CODENAME=", "VERSION_CODENAME=zara\nUBUNTU_CODENAME="])
+def test_a_system_is_known_by_its_codename_or_its_bases_and_has_to_have_the_python_of_the_table(field, tmp_path):
+    others = [system for system in systems.known().values() if system.python != packages.PYTHON]
+    assert others
+    for system in others:
+        done = setup_on(tmp_path, f"{field}{system.codename}\n")
+        assert done.returncode == 2
+        assert (
+            f"for the Python {system.python} of {system.name}, and /usr/bin/python3 is {packages.PYTHON}" in done.stderr
+        )
+
+
+def test_the_python_half_of_setup_alone_is_refused_in_one_line():
+    done = run(sys.executable, "-m", "caffe_build", cwd=ROOT)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch("error: .*`make setup`\n", done.stderr)
+
+
+def test_the_table_says_what_this_machine_has():
+    """For a machine that is in the table; the others' rows are checked on theirs."""
+    here = systems.known().get(platform.freedesktop_os_release().get("VERSION_CODENAME"))
+    if here is None:
+        pytest.skip("this machine is not in the table")
+    assert here.python == packages.PYTHON
+    assert f"libboost-python{here.boost}-dev" in recipe.installed(("libboost-python*-dev",))
+    assert not here.suites or here.keyring.is_file()
+
+
+def test_the_project_is_for_the_pythons_of_the_table():
+    allowed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    least, below = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", allowed).groups()
+    minors = {int(system.python.split(".")[1]) for system in systems.known().values()}
+    assert minors == set(range(int(least), int(below)))
+
+
 # The source
 
 
-def test_a_tarball_with_another_hash_is_refused_in_one_line(tmp_path):
-    wrong = tmp_path / "caffe.tar.gz"
-    wrong.write_bytes(b"not Caffe")
-    done = run(SETUP, env=os.environ | {"CAFFE_SOURCE": str(wrong)}, cwd=tmp_path)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert str(wrong) in line
-    assert hashlib.sha256(b"not Caffe").hexdigest() in line
-    assert source.SHA256 in line
+@pytest.fixture
+def upstream(tmp_path, monkeypatch) -> Path:
+    """A stand-in for upstream's repository, with another commit on top of the one that is Caffe; the cache is empty."""
+    folder = tmp_path / "upstream"
+    (folder / "src").mkdir(parents=True)
+    (folder / "src" / "net.cpp").write_text("one\ntwo\n")
+    (folder / "src.txt").write_text("sorts before src/ by its bytes")
+    (folder / "build.sh").write_text("#!/bin/sh\n")
+    (folder / "build.sh").chmod(0o755)
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "Caffe")
+    monkeypatch.setattr(source, "COMMIT", git(folder, "rev-parse", "HEAD").strip())
+    monkeypatch.setattr(source, "TREE", shell_digest(folder))
+    monkeypatch.setattr(source, "REPOSITORY", f"file://{folder}")
+    (folder / "README.md").write_text("later")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "documentation")
+    (tmp_path / "mirror").mkdir()
+    monkeypatch.setattr(source, "mirror", lambda: f"file://{tmp_path}/mirror")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return folder
 
 
-@pytest.mark.parametrize("name", ["/nowhere/caffe.tar.gz", "~nobody-of-this-name/caffe.tar.gz", "/"])
-def test_a_tarball_that_is_not_there_is_refused(monkeypatch, name):
-    monkeypatch.setenv("CAFFE_SOURCE", name)
-    with pytest.raises(UserError, match="there is no such file"):
-        source.named()
+def git(folder: Path, *command: str) -> str:
+    done = run("git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@b", *command)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
-def test_no_host_and_no_folder_of_a_machine_is_named():
-    files = [*(ROOT / "caffe_build").rglob("*"), *ROOT.glob("requirements*")]
+def shell_digest(folder: Path) -> str:
+    """What the command in the docstring of source.digest prints."""
+    command = re.search(r"`(find .*)`", source.digest.__doc__)[1].replace("-type f", "-type f ! -path './.git/*'")
+    return run("sh", "-c", command, cwd=folder).stdout.split()[0]
+
+
+def tarball_of(upstream: Path, name: str, *options: str) -> Path:
+    """A tarball of the commit that is Caffe."""
+    file = upstream.parent / name
+    git(upstream, "archive", f"--output={file}", *options, source.COMMIT)
+    return file
+
+
+DEBIAN_12 = systems.known()["bookworm"]
+
+
+def test_the_same_files_are_taken_wherever_they_come_from(upstream, tmp_path):
+    (upstream / "src" / "net.cpp").write_text("a change that is not committed")
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "-q", "--depth=2", f"file://{upstream}", str(shallow))
+    places = {
+        "a tarball": partial(source.from_tarball, tarball_of(upstream, "caffe.tar")),
+        "in a folder": partial(source.from_tarball, tarball_of(upstream, "caffe.tar.gz", "--prefix=caffe-1/")),
+        "the repository": partial(source.from_repository, source.REPOSITORY),
+        "a clone": partial(source.from_repository, upstream),
+        "a shallow clone": partial(source.from_repository, shallow),
+    }
+    git(upstream, "config", "core.autocrlf", "true")
+    for number, (name, place) in enumerate(places.items()):
+        (tmp_path / f"{number}").mkdir()
+        found = source.first({name: place}, tmp_path / f"{number}", tmp_path / "log")
+        assert (found / "src" / "net.cpp").read_text() == "one\ntwo\n"
+
+
+@pytest.mark.parametrize("change", ["content", "name", "one more", "one less"])
+def test_other_files_are_another_digest(change, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).write_text("same")
+    before = source.digest(tmp_path)
+    match change:
+        case "content":
+            (tmp_path / "a").write_text("other")
+        case "name":
+            (tmp_path / "a").rename(tmp_path / "c")
+        case "one more":
+            (tmp_path / os.fsdecode(b"\xff")).write_text("same")
+        case "one less":
+            (tmp_path / "a").unlink()
+    assert source.digest(tmp_path) != before
+
+
+def test_a_mirror_without_the_suite_gives_way_to_upstream_without_a_word(upstream, tmp_path, capfd):
+    assert (source.get(DEBIAN_12, tmp_path / "log") / "build.sh").is_file()
+    assert "does not have a Release file" in (tmp_path / "log").read_text()
+    assert capfd.readouterr().err == ""
+
+
+def test_where_no_place_has_it_all_are_named_with_what_was_wrong(upstream, tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "REPOSITORY", f"file://{tmp_path}/nowhere")
+    with pytest.raises(UserError) as refusal:
+        source.get(DEBIAN_12, tmp_path / "log")
+    assert re.search(r"Debian's bullseye: E: .*Release.*; upstream's repository: fatal: .*nowhere", str(refusal.value))
+    assert str(refusal.value).endswith("make setup CAFFE_SOURCE=PATH")
+    assert "\n" not in str(refusal.value)
+    assert not list((tmp_path / "cache").rglob("source-*/"))
+
+
+def test_a_repository_with_other_files_is_not_caffe(upstream, tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "COMMIT", git(upstream, "rev-parse", "HEAD").strip())
+    with pytest.raises(UserError, match="upstream's repository: not Caffe's files"):
+        source.get(DEBIAN_12, tmp_path / "log")
+
+
+def test_the_source_is_got_once(upstream, tmp_path):
+    first = source.get(DEBIAN_12, tmp_path / "log")
+    upstream.rename(tmp_path / "gone")
+    assert source.get(DEBIAN_12, tmp_path / "log") == first
+
+
+@pytest.mark.parametrize("kind", ["tarball", "clone"])
+def test_what_the_user_names_is_used_before_any_other_place(kind, upstream, tmp_path, monkeypatch):
+    source.keep(str(tarball_of(upstream, "caffe.tar.xz") if kind == "tarball" else upstream), tmp_path / "log")
+    monkeypatch.setattr(source, "first", lambda *_: pytest.fail("looked elsewhere"))
+    assert source.digest(source.get(DEBIAN_12, tmp_path / "log")) == source.TREE
+
+
+def test_what_is_named_and_is_not_caffe_is_refused_in_one_line_although_all_is_set_up(tmp_path):
+    text, other, clone = tmp_path / "text.tar.gz", tmp_path / "other.tar", tmp_path / "clone"
+    text.write_bytes(b"not Caffe")
+    run("tar", "--create", "--file", other, "text.tar.gz", cwd=tmp_path)
+    clone.mkdir()
+    git(clone, "init", "-q")
+    for named, said in [
+        (text, "tar cannot unpack it"),
+        (other, f"not Caffe's files at 99bd997, whose digest is {source.TREE}, but "),
+        (clone, "fatal: "),
+        (tmp_path, "fatal: "),
+        ("/nowhere/caffe.tar.gz", "there is no such file or folder"),
+        ("~nobody-of-this-name/caffe.tar.gz", "there is no such file or folder"),
+    ]:
+        done = run(SETUP, env=os.environ | {"CAFFE_SOURCE": str(named)}, cwd=tmp_path)
+        assert done.returncode == 2
+        (line,) = done.stderr.splitlines()
+        assert f"CAFFE_SOURCE={named}: {said}" in line
+
+
+def test_no_host_but_upstreams_and_no_folder_of_a_machine_is_named():
+    files = [
+        *(ROOT / "caffe_build").rglob("*"),
+        *ROOT.glob("requirements*"),
+        *(ROOT / "benchmarks").glob("requirements*"),
+    ]
     named = re.compile(r"\w://|\b[\w-]+\.(?:org|com|net|io)\b|/(?:root|home|work|opt|tmp)/|find-links")
     for file in files:
         if file.suffix in {".py", ".sh", ".txt", ".in", ".patch", ".h"}:
-            assert not named.search(file.read_text()), file
+            assert not named.search(file.read_text().replace(f'REPOSITORY = "{source.REPOSITORY}"', "")), file
 
 
-@pytest.mark.parametrize(("requirements", "least"), [(REQUIREMENTS, 20), (cuda.RUN, 5), (cuda.COMPILE, 5)])
+@pytest.mark.parametrize(
+    ("requirements", "least"),
+    [(REQUIREMENTS, 20), (cuda.RUN, 5), (cuda.COMPILE, 5), (ROOT / "benchmarks" / "requirements.txt", 5)],
+)
 def test_every_package_is_pinned_with_a_hash(requirements, least):
     blocks = re.split(r"^(?=[a-z0-9])", requirements.read_text(), flags=re.MULTILINE)[1:]
     assert len(blocks) >= least
@@ -464,7 +660,7 @@ def test_an_install_does_not_write_into_files_that_programs_have_open(tmp_path):
 def test_the_venv_says_which_caffe_it_holds():
     facts = install.describe()
     assert set(facts) >= {"caffe", "source_sha256", "variant", "blas", "flags", "compiler", "key"}
-    assert facts["source_sha256"] == source.SHA256
+    assert facts["source_sha256"] == source.TREE
 
 
 # The Caffe in .venv
