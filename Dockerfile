@@ -3,9 +3,15 @@
 #   docker build -t aesthetics .
 #   docker build -t aesthetics-cpu --build-arg GPU=0 .
 #   docker run --runtime=nvidia -v /data/AVA:/data/ava -v $PWD/results:/app/results aesthetics make reproduce-table-III
+# Caffe's source comes from Debian or from upstream. Where neither can be reached, put a tarball of it into caffe_build and
+# add --build-arg CAFFE_SOURCE=caffe_build/FILE.
+# The name of the base image moves with Debian 12's updates. To hold it still, ask for its digest and build on that:
+#   docker pull debian:bookworm-slim && docker inspect --format '{{index .RepoDigests 0}}' debian:bookworm-slim
+#   docker build --build-arg BASE=debian@sha256:... -t aesthetics .
 ARG GPU=1
+ARG BASE=debian:bookworm-slim
 
-FROM debian:bookworm-slim AS base
+FROM $BASE AS base
 WORKDIR /app
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates make \
@@ -15,9 +21,10 @@ RUN apt-get update \
 FROM base AS build
 ARG GPU
 ARG CUDA_ARCH
+ARG CAFFE_SOURCE
 COPY Makefile requirements*.txt files.py user_error.py ./
 COPY caffe_build caffe_build
-RUN make setup CUDA=$GPU CUDA_ARCH="$CUDA_ARCH" && rm -rf /root/.cache
+RUN make setup CUDA=$GPU CUDA_ARCH="$CUDA_ARCH" CAFFE_SOURCE="$CAFFE_SOURCE" && rm -rf /root/.cache
 COPY docker docker
 RUN docker/linked-packages.sh .venv >linked-packages.txt
 
@@ -25,7 +32,7 @@ RUN docker/linked-packages.sh .venv >linked-packages.txt
 FROM base AS code
 RUN apt-get update && apt-get install --yes --no-install-recommends git
 COPY . .
-RUN docker/commit.sh >/tmp/commit.json && rm -rf .git && mv /tmp/commit.json .
+RUN docker/commit.sh >/tmp/commit.json && rm -rf .git caffe_build/*.tar.* && mv /tmp/commit.json .
 
 FROM base AS run-0
 COPY --from=build /app/linked-packages.txt .
