@@ -21,7 +21,7 @@ COMPILER = "/usr/bin/g++"
 # no result, and ReLU, now vectorised, runs 9 times as fast.
 FLAGS = "-O3 -fno-trapping-math"
 # Every package of the system that Caffe is compiled with or linked to, under the names that carry real versions.
-DEBIAN = (
+PACKAGES = (
     "cmake",
     "libboost-filesystem1*-dev",
     "libboost-python1*-dev",
@@ -112,7 +112,7 @@ def cpu(requirements: Path) -> Recipe:
         patches={patch.name: sha256(patch) for patch in sorted(HERE.glob("patches/*.patch"))},
         compiler=compiler_version(),
         python=platform.python_version(),
-        packages=installed(DEBIAN) | wheels,
+        packages=installed(PACKAGES) | wheels,
         builder=hashes("build.py", "include/cblas.h"),
     )
 
@@ -161,7 +161,7 @@ def pinned(requirements: Path) -> dict[str, str]:
 
 
 def installed(patterns: tuple[str, ...]) -> dict[str, str]:
-    """List the versions of the installed Debian packages whose names match."""
+    """List the versions of the installed packages of the system whose names match."""
     query = ["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package} ${Version}\n"]
     found = subprocess.run([*query, *patterns], capture_output=True, text=True, check=False).stdout
     rows = (line.split() for line in found.splitlines())

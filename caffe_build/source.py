@@ -94,7 +94,7 @@ def from_repository(address: str | Path, folder: Path, log: Path) -> Path:
     git = ["git", f"--git-dir={folder / 'repository'}"]
     commands = (
         ["init", "--quiet", "--bare"],
-        # a network that drops packets is given up after 30 seconds
+        # a server that does not answer is given up after 30 seconds
         ["-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=30", "fetch", "--quiet", "--depth=1", address, COMMIT],
         ["-c", "core.autocrlf=false", "archive", f"--output={folder / 'caffe.tar'}", COMMIT],
     )

@@ -85,8 +85,8 @@ def test_each_choice_is_another_key():
 
 
 def test_the_recipe_knows_the_version_of_everything_that_caffe_is_linked_with():
-    found = recipe.installed(recipe.DEBIAN)
-    for pattern in recipe.DEBIAN:
+    found = recipe.installed(recipe.PACKAGES)
+    for pattern in recipe.PACKAGES:
         assert any(Path(name).match(pattern) for name in found), pattern
 
 
