@@ -58,7 +58,13 @@ def prepared(data: Path) -> list[str]:
         names = sorted(os.listdir(data))
     except OSError:
         return []
-    return [name for name in names if may_be(name) and (data / name / "summary.json").is_file()]
+    return [name for name in names if may_be(name) and _is_prepared(data / name)]
+
+
+def _is_prepared(folder: Path) -> bool:
+    """Whether a folder holds a dataset, be it damaged; one that may not be read does not."""
+    path = folder / "summary.json"
+    return os.path.isfile(path) and os.access(path, os.R_OK) and summary.is_ours(folder)
 
 
 def may_be(name: str) -> bool:

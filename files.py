@@ -5,6 +5,7 @@ from user_error import UserError
 import fcntl
 import hashlib
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,19 @@ def write_atomically(path: Path, content: str | bytes, durable: bool = True) -> 
         partial.unlink(missing_ok=True)
     if durable:
         sync(path.parent)
+
+
+def opened(path: Path) -> BinaryIO:
+    """A user's file, open for reading; UserError if it cannot be read or is no file (a FIFO would never end)."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise UserError(f"{path} is a {'folder' if stat.S_ISDIR(mode) else 'special file'}, not a file: replace it")
+    return os.fdopen(descriptor, "rb")
 
 
 def remove_partials(folder: Path) -> None:
@@ -66,8 +80,8 @@ def locked(path: Path, shared: bool = False, patience: float = 0) -> Iterator[Bi
     other. Raises Held where another process holds the lock for longer than `patience` seconds; FileNotFoundError where
     a shared lock finds no file; UserError where the lock is a link, to a file that is none of ours.
     """
-    if path.is_symlink():
-        raise UserError(f"{path} is a symbolic link, not a lock: remove it")
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise UserError(f"{path} is a link, a folder or a special file, not a lock: remove it")
     flags = os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     deadline = time.monotonic() + patience

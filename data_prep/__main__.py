@@ -4,7 +4,7 @@ from user_error import UserError, exit_with_status
 
 import argparse
 import os
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from data_prep.request import Request, checked_own_name
 from paper import VIEWS, stated
 
 INPUTS = ("root", "images", "extra", "list", "good", "bad")  # options that name folders and files
+SMALLEST_DELTA = Decimal("0.000001")  # names the dataset
 SMALL_RULES = ("decile-193k", "decile", "extreme")
 
 
@@ -261,12 +262,10 @@ def _plain(number: Decimal) -> str:
 
 
 def _delta(text: str) -> Decimal:
-    try:
-        delta = Decimal(text)
-    except InvalidOperation:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not delta.is_finite() or not 0 <= delta < stated("labels.threshold"):
-        raise argparse.ArgumentTypeError(f"{text} is not in 0 <= D < {stated('labels.threshold')}")
+    delta = _decimal(text)
+    if not 0 <= delta < stated("labels.threshold") or delta % SMALLEST_DELTA:
+        limit = f"0 <= D < {stated('labels.threshold')}, with at most 6 decimals"
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not in {limit}")
     return delta
 
 

@@ -28,6 +28,7 @@ from paper import stated
 LARGEST_PHOTO: int = stated("photos.largest_pixels")
 LIMIT = f"the limit is {LARGEST_PHOTO:,} (photos.largest_pixels in paper.toml)"
 MOST_SCANS: int = stated("photos.most_scans")
+MOST_PIXELS_PER_BYTE: int = stated("photos.most_pixels_per_byte")
 WARNING = re.compile(
     r"^(?:Corrupt JPEG data|Premature end|Inconsistent progression|Invalid SOS"
     r"|Warning: unknown JFIF|Unknown Adobe).*$",
@@ -75,7 +76,7 @@ def _decode_jpeg(data: bytes) -> np.ndarray:
     header = jpeg.header(data)
     if header is None:
         raise cut_off
-    _require_size(header.width, header.height)
+    _require_size(header.width, header.height, len(data))
     is_one_scan = jpeg.is_one_scan(data, header)
     if not is_one_scan and next(islice(jpeg.scans(data), MOST_SCANS, None), None):
         raise DamagedPicture(f"more than {MOST_SCANS} scans: no encoder writes so many")
@@ -102,7 +103,7 @@ def _warning_when_plain(data: bytes, header: jpeg.Header) -> re.Match[str] | Non
 
 
 def _decode_other(data: bytes) -> np.ndarray:
-    _require_size(*_size(data))
+    _require_size(*_size(data), len(data))
     picture, said = _opencv(data)
     if picture is None:
         raise DamagedPicture(_refusal(data, said))
@@ -111,9 +112,12 @@ def _decode_other(data: bytes) -> np.ndarray:
     return picture
 
 
-def _require_size(width: int, height: int) -> None:
+def _require_size(width: int, height: int, length: int) -> None:
+    """Raise DamagedPicture if a header claims more pixels than we decode, or than `length` bytes of a photo hold."""
     if width * height > LARGEST_PHOTO:
         raise DamagedPicture(f"too large: {width} x {height} pixels, {LIMIT}")
+    if width * height > MOST_PIXELS_PER_BYTE * length:
+        raise DamagedPicture(f"no photo: {width} x {height} pixels in {length:,} bytes")
 
 
 def _size(data: bytes) -> tuple[int, int]:

@@ -1,20 +1,19 @@
 """What became of each photo of a split so far, on disk, so that a preparation can be killed and resumed at any moment.
 
 The journal is a CSV with one line per photo in record order. Lines are added a checkpoint at a time, after the
-checkpoint's records are safe in the stores. Lines after the last whole checkpoint (a torn write) are cut off.
+checkpoint's records are safe in the stores. A line ends with a hash of the others of its cells; what is behind the
+last whole checkpoint, or behind a line that is not whole (a torn write), is cut off.
 """
 
 import csv
 import io
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from data_prep.photos import CORRUPT, EXCLUDED, MISSING, WRITTEN, Outcome
+import xxhash
 
-DIGEST = re.compile(r"([0-9a-f]{32})?")
-RECORDS = re.compile(r"([0-9a-f]{16}(\+[0-9a-f]{16})*)?")
+from data_prep.photos import Outcome
 
 
 def read(path: Path, photos: int, checkpoint: int) -> list[Outcome]:
@@ -43,9 +42,11 @@ def add(path: Path, outcomes: Sequence[Outcome]) -> None:
 
 def _text(outcomes: Sequence[Outcome]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(
-        (each.status, each.reason, each.width, each.height, each.digest, "+".join(each.records)) for each in outcomes
-    )
+    writer = csv.writer(text, lineterminator="\n")
+    for each in outcomes:
+        numbers = (str(each.width), str(each.height))
+        cells = [each.status, each.reason, *numbers, each.stamp, each.digest, "+".join(each.records)]
+        writer.writerow([*cells, _hash(cells)])
     return os.fsencode(text.getvalue())
 
 
@@ -54,10 +55,16 @@ def _lines(path: Path) -> Iterator[Outcome]:
     text = os.fsdecode(path.read_bytes())
     text = text[: text.rfind("\n") + 1]
     try:
-        for status, reason, width, height, digest, records in csv.reader(io.StringIO(text)):
-            is_known = status in (WRITTEN, MISSING, CORRUPT, EXCLUDED)
-            if not (is_known and DIGEST.fullmatch(digest) and RECORDS.fullmatch(records)):
+        for *cells, check in csv.reader(io.StringIO(text)):
+            if check != _hash(cells):
                 return
-            yield Outcome(status, reason, int(width), int(height), digest, tuple(records.split("+")) if records else ())
+            status, reason, width, height, stamp, digest, records = cells
+            yield Outcome(
+                status, reason, int(width), int(height), stamp, digest, tuple(filter(None, records.split("+")))
+            )
     except (ValueError, csv.Error):
         return
+
+
+def _hash(cells: Sequence[str]) -> str:
+    return xxhash.xxh3_64_hexdigest(os.fsencode("\0".join(cells)))

@@ -5,9 +5,10 @@ from user_error import UserError
 import csv
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from data_prep.photos import EXCLUDED, WRITTEN, Outcome
+from data_prep.photos import CORRUPT, EXCLUDED, MISSING, WRITTEN, Outcome
 from data_prep.readers.partitions import Partition
 
 COLUMNS = (
@@ -51,17 +52,31 @@ def read(path: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(file)
 
 
+def bad_photos(folder: Path) -> list[dict[str, str]]:
+    """The lines of the photos of a dataset that are missing or corrupt; UserError where it cannot be read."""
+    with _damage_named(folder):
+        return [row for row in read(folder / "manifest.csv") if row["status"] in (MISSING, CORRUPT)]
+
+
 def test_photos(folder: Path) -> list[tuple[str, int]]:
     """Id and label of the test photos of a dataset, in the order of their LMDBs; UserError where it cannot be read."""
     path = folder / "manifest.csv"
-    try:
+    with _damage_named(folder):
         found = [
             (int(row["position"]), row["photo_id"], int(row["label"]))
             for row in read(path)
             if row["split"] == "test" and row["status"] == WRITTEN
         ]
-    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read ({error}): remove {folder}, and prepare it again") from None
     if not found:
         raise UserError(f"{path} names no test photo that was written: remove {folder}, and prepare it again")
     return [(photo_id, label) for _, photo_id, label in sorted(found)]
+
+
+@contextmanager
+def _damage_named(folder: Path) -> Iterator[None]:
+    """Say of which manifest it is that it cannot be read, and what to do."""
+    try:
+        yield
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        path = folder / "manifest.csv"
+        raise UserError(f"{path} cannot be read ({error}): remove {folder}, and prepare it again") from None

@@ -4,6 +4,8 @@ import os
 import stat
 from dataclasses import dataclass
 
+import xxhash
+
 from paper import stated
 
 LARGEST_FILE: int = stated("photos.largest_bytes")
@@ -20,6 +22,25 @@ class Place:
     path: str
     begin: int = 0
     length: int | None = None
+
+
+def stamp(place: Place) -> str:
+    """What tells a file from another in its place: its size and the time of its last change.
+
+    '' for a part of a file, and where there is none.
+    """
+    if place.length is not None:
+        return ""
+    try:
+        status = os.stat(place.path)
+    except OSError:
+        return ""
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def digest(data: bytes) -> str:
+    """XXH3 (128 bits) of a picture's bytes in hexadecimal."""
+    return xxhash.xxh3_128_hexdigest(data)
 
 
 def read(place: Place) -> bytes:

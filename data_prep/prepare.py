@@ -44,6 +44,8 @@ def finished(request: Request) -> dict[str, Any] | None:
             raise UserError(f"{request.folder} has no {split} photo; remove that folder and prepare it again")
         for view in request.views:
             _require_agreement(request, store_name(split, view), counts["written"])
+    if not (request.folder / "manifest.csv").is_file():
+        raise UserError(f"{request.folder} has no manifest.csv; remove that folder and prepare it again")
     shutil.rmtree(request.unfinished, ignore_errors=True)  # killed at the very end
     return there
 

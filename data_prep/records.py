@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import xxhash
 
 from data_prep.datums import RAW_BYTES, encoded_record, raw_frame
 from data_prep.decoder import DamagedPicture, decode
 from data_prep.photos import CORRUPT, MISSING, WRITTEN, Outcome
-from data_prep.pictures import NotRead, Place, read
+from data_prep.pictures import NotRead, Place, digest, read, stamp
 from data_prep.stores import record_digest
 from data_prep.views import MAKE_VIEW
 
@@ -29,6 +28,7 @@ def make_records(picture: Place, label: int, wanted: Wanted, places: list[memory
 
     There are records only if the outcome is `written`. No content of a file raises an exception.
     """
+    stamped = stamp(picture)
     try:
         data = read(picture)
     except (FileNotFoundError, NotADirectoryError):
@@ -43,7 +43,7 @@ def make_records(picture: Place, label: int, wanted: Wanted, places: list[memory
     write = _write_encoded if wanted.encoded else _write_raw
     lengths = [write(MAKE_VIEW[name](pixels), label, place) for name, place in zip(wanted.views, places, strict=True)]
     digests = tuple(record_digest(place[:length]) for place, length in zip(places, lengths, strict=True))
-    return Outcome(WRITTEN, "", width, height, xxhash.xxh3_128_hexdigest(data), digests), lengths
+    return Outcome(WRITTEN, "", width, height, stamped, digest(data), digests), lengths
 
 
 def _write_raw(view: np.ndarray, label: int, place: memoryview) -> int:

@@ -40,18 +40,19 @@ def require_space(request: Request, partition: Partition) -> None:
         fix = "choose another disk with --out"
         if not request.encoded:
             smaller = disk_need(replace(request, encoded=True), partition) + passing
-            fix += f", or take --encoded (JPEG inside, about {gigabytes(smaller)})"
-        raise UserError(f"{request.out}: {gigabytes(need)} are needed, {gigabytes(free)} are free; {fix}")
+            fix += f", or take --encoded (JPEG inside, about {size(smaller)})"
+        raise UserError(f"{request.out}: {size(need)} are needed, {size(free)} are free; {fix}")
 
 
 def disk_is_full(request: Request) -> str:
     """Say that the disk is full, or "" if there is still room for a checkpoint."""
     free = _free(request)
-    return f"the disk is full, {gigabytes(free)} are free" if free < FULL else ""
+    return f"the disk is full, {size(free)} are free" if free < FULL else ""
 
 
-def gigabytes(number: float) -> str:
-    return f"{number / 1e9:,.1f} GB"
+def size(number: float) -> str:
+    """A number of bytes for people."""
+    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.0f} MB"
 
 
 def _free(request: Request) -> int:

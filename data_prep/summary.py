@@ -3,6 +3,7 @@
 from user_error import UserError
 
 import json
+import os
 import platform
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ from data_prep.photos import (
 )  # fmt: skip
 from data_prep.readers.partitions import Partition
 from data_prep.request import Request, digest_of_lines, store_name
+from files import opened
 from paper import stated
 
 PACKAGES = ("numpy", "opencv-python-headless", "lmdb", "protobuf")
@@ -36,6 +38,7 @@ FOR_RUNS = {"splits": dict, "views": list, "rule": str, "command": str, "lists_s
 KEYS = FOR_RUNS | {
     "dataset": str, "notes": list, "majority_baseline": float, "excluded": dict, "enlarged": int, "parameters": dict,
 }  # fmt: skip
+OPTIONAL = {"inputs": dict, "roots": dict, "stores_xxh3": dict}  # earlier versions have none
 COUNTS = ("written", "good", "bad", "missing", "corrupt")
 
 
@@ -112,14 +115,18 @@ def read(folder: Path, keys: Mapping[str, type] = FOR_RUNS) -> dict[str, Any] | 
     """
     path = folder / "summary.json"
     again = f"remove {folder} and prepare it again"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
+    if not os.path.lexists(path):
         return None
-    except (IsADirectoryError, ValueError, RecursionError):
-        raise UserError(f"{path} is damaged; {again}") from None
+    if not is_ours(folder):
+        raise UserError(f"{path} is not that of a dataset of ours: choose another name or folder")
+    content = _content(path)
     found = content if isinstance(content, dict) else {}
+    if not found:
+        raise UserError(f"{path} is damaged; {again}")
     lacking = [name for name, kind in keys.items() if not isinstance(found.get(name), kind)]
+    lacking += [name for name, kind in OPTIONAL.items() if not isinstance(found.get(name, {}), kind)]
+    if not all(isinstance(number, int) for number in dict(found.get("excluded") or {}).values()):
+        lacking.append("numbers in excluded")
     if lacking:
         raise UserError(f"{path} is damaged, it lacks {', '.join(lacking)}; {again}")
     wanted = COUNTS if "notes" in keys else ("written",)
@@ -128,6 +135,21 @@ def read(folder: Path, keys: Mapping[str, type] = FOR_RUNS) -> dict[str, Any] | 
         if not isinstance(counts, dict) or not all(isinstance(counts.get(name), int) for name in wanted):
             raise UserError(f"{path} is damaged, it lacks the counts of the {split} split; {again}")
     return content
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a summary is a dataset's, be it damaged, and not a stranger's; UserError if it may not be read."""
+    content = _content(folder / "summary.json")
+    return not (isinstance(content, dict) and content and FOR_RUNS.keys().isdisjoint(content))
+
+
+def _content(path: Path) -> Any:
+    """What a JSON file holds; None if it is damaged."""
+    try:
+        with opened(path) as file:
+            return json.load(file)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _same_pictures(request: Request, partition: Partition, outcomes: Mapping[str, Sequence[Outcome]]) -> Iterator[str]:

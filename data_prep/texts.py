@@ -10,7 +10,7 @@ from typing import Any
 
 import commands
 from data_prep import manifest, space, summary
-from data_prep.photos import BAD, CORRUPT, EXTRA, GOOD, MISSING
+from data_prep.photos import BAD, EXTRA, GOOD, MISSING
 from data_prep.readers.partitions import Partition
 from data_prep.request import Request
 from paper import ROOT, stated
@@ -29,10 +29,10 @@ def forecast(request: Request, partition: Partition) -> str:
     for reason, number in sorted(Counter(reason for _, reason in partition.excluded).items()):
         lines.append(f"  excluded  {number:>9,} {reason}")
     about = "about " if request.encoded else ""
-    need = space.gigabytes(space.disk_need(request, partition))
+    need = space.size(space.disk_need(request, partition))
     lines.append(f"  disk      {about}{need} in {request.folder}/")
     if passing := space.passing_need(request, partition):
-        lines.append(f"            {space.gigabytes(passing)} more while it grows, for pictures out of parquet files")
+        lines.append(f"            {space.size(passing)} more while it grows, for pictures out of parquet files")
     return "\n".join(lines)
 
 
@@ -65,7 +65,7 @@ def changes(content: dict[str, Any], request: Request) -> Iterator[str]:
     if not any(counts["missing"] + counts["corrupt"] for counts in content["splits"].values()):
         return
     made = (request.folder / "summary.json").stat().st_mtime
-    bad = [row for row in manifest.read(request.folder / "manifest.csv") if row["status"] in (MISSING, CORRUPT)]
+    bad = manifest.bad_photos(request.folder)
     renewed = sum(_is_newer(_path(row, content.get("roots", {})), made, row["status"] == MISSING) for row in bad)
     if renewed:
         yield f"{renewed:,} of the {len(bad):,} bad photos have been replaced since; to add them: {renew}"
@@ -73,7 +73,7 @@ def changes(content: dict[str, Any], request: Request) -> Iterator[str]:
 
 def _path(row: dict[str, str], roots: dict[str, str]) -> Path:
     root = "extra" if row["photo_id"].startswith(EXTRA) else "dataset"
-    return Path(roots.get(root, ""), row["path"])
+    return Path(str(roots.get(root, "")), row["path"] or "")
 
 
 def _is_newer(path: Path, moment: float, was_missing: bool) -> bool:

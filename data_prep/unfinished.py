@@ -14,7 +14,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -22,14 +22,14 @@ from typing import Any
 
 from data_prep import journal, stores
 from data_prep.photos import CORRUPT, EXCLUDED, MISSING, SAME_PICTURE, WRITTEN, Outcome, Photo, by_digest
-from data_prep.pictures import Place
+from data_prep.pictures import NotRead, Place, digest, read, stamp
 from data_prep.progress import progress
 from data_prep.readers.partitions import Partition
 from data_prep.records import Wanted
 from data_prep.request import Request, differences, store_name
 from data_prep.sizes import require_local_view
 from data_prep.workers import Pool, keep_freed_memory, pool
-from files import remove_partials, sync, write_atomically
+from files import opened, remove_partials, sync, write_atomically
 
 CHECKPOINT = 64  # photos; at most so many are decoded again after a kill
 
@@ -136,12 +136,14 @@ class GrowingSplit:
         return journal.read(self.journal, len(self.photos), CHECKPOINT)
 
     def take_up(self) -> None:
-        """Discard what cannot be resumed: the stores lost records, or a bad photo has been replaced since."""
+        """Discard what cannot be resumed: the stores lost records, or a photo has been replaced since."""
         outcomes = self.outcomes()
         if outcomes and not self._is_whole(outcomes):
             self._restart("its stores are damaged")
         elif self._has_replaced(outcomes):
             self._restart("bad photos have been replaced")
+        elif self._has_changed(outcomes):
+            self._restart("photos have been replaced")
 
     def grow(self, tally: Tally, test_photos: Mapping[str, str]) -> list[Outcome]:
         """Store what is not there yet; returns the outcomes of all photos.
@@ -213,6 +215,19 @@ class GrowingSplit:
         ]
         return bool(bad) and any(outcome.status == WRITTEN for outcome, _ in self.workers.decoded(bad, self.place))
 
+    def _has_changed(self, outcomes: Sequence[Outcome]) -> bool:
+        """Whether the picture of a photo that was decoded is another one now.
+
+        One that was only moved or touched is known by its digest; one that is gone counts as it was.
+        """
+        for photo, outcome in zip(self.photos, outcomes, strict=False):
+            place = self.place(photo)
+            if outcome.digest and not (outcome.stamp and stamp(place) == outcome.stamp):
+                with suppress(FileNotFoundError, NotADirectoryError, NotRead):
+                    if digest(read(place)) != outcome.digest:
+                        return True
+        return False
+
     def _restart(self, why: str) -> None:
         """Discard the split's records."""
         print(f"{self.request.name}: preparing the {self.split} split again, {why}", file=sys.stderr)
@@ -247,8 +262,9 @@ def _places(request: Request, partition: Partition) -> Callable[[Photo], Place]:
 
 def _parameters(path: Path) -> dict[str, Any]:
     try:
-        there = json.loads(path.read_text(encoding="utf-8"))
-    except (IsADirectoryError, ValueError, RecursionError):
+        with opened(path) as file:
+            there = json.load(file)
+    except (UserError, ValueError, RecursionError):
         there = None
     if not isinstance(there, dict):
         raise UserError(f"{path} is damaged; remove {path.parent} and give the same command again")

@@ -16,6 +16,7 @@ import psutil
 import commands
 from caffe_build import variant
 from caffe_build.install import describe
+from data_prep import space
 from experiments import doctor_datasets, gpus, planning, preflight, weights
 from experiments.finding import Finding
 from experiments.job import Job
@@ -133,14 +134,10 @@ def disk(left: Sequence[tuple[int, RunFolder]], results: Path) -> Finding:
     )
     place = next(path for path in (results.absolute(), *results.absolute().parents) if path.is_dir())
     free = shutil.disk_usage(place).free
-    text = f"{_size(free)} free in {place}, up to {_size(max(0, need))} needed for snapshots"
+    text = f"{space.size(free)} free in {place}, up to {space.size(max(0, need))} needed for snapshots"
     if not os.access(place, os.W_OK):
         return Finding("disk", f"{place} may not be written: give another --results", True)
     return Finding("disk", text if free > need else f"{text}: make room, or give another --results", free <= need)
-
-
-def _size(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def _caffe() -> Iterator[Finding]:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import commands
-from data_prep import check, summary
+from data_prep import check, space, summary
 from data_prep.progress import INTERVAL
 from data_prep.readers.sources import foresee
-from data_prep.space import gigabytes
 from data_prep.stores import entries
 from dataset import preparation_notes
 from experiments.finding import Finding
@@ -99,10 +98,10 @@ def _unprepared(folder: Path, photos: Mapping[str, Path]) -> Finding:
     if not photos:
         return Finding(name, f"{folder} is not prepared: {_preparation(name, folder.parent)}", True)
     try:
-        partition, size = foresee(name, photos, folder.parent)
+        partition, need = foresee(name, photos, folder.parent)
     except UserError as error:
         return Finding(name, str(error), True)
-    counts = f"{len(partition.train):,} training and {len(partition.test):,} test photos, {gigabytes(size)}"
+    counts = f"{len(partition.train):,} training and {len(partition.test):,} test photos, {space.size(need)}"
     return Finding(name, f"to be prepared from {photos['root']}: {counts}")
 
 

@@ -9,6 +9,7 @@ import zlib
 from io import BytesIO
 
 import cv2
+import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
@@ -157,3 +158,14 @@ def test_a_colour_profile_or_text_that_unpacks_to_half_a_gigabyte_is_not_unpacke
     for name in (b"iCCP", b"zTXt"):
         taken, _ = decoded_apart(png[:33] + chunk(name, b"x\0\0" + bomb) + png[33:])
         assert taken < 200_000
+
+
+def test_a_header_that_claims_far_more_pixels_than_its_bytes_can_hold_is_refused_and_one_colour_is_not():
+    _, bmp = cv2.imencode(".bmp", np.zeros((64, 64, 3), np.uint8))
+    claimed = bytearray(bmp.tobytes())
+    claimed[18:26] = (13_000).to_bytes(4, "little") * 2
+    with pytest.raises(DamagedPicture, match="no photo: 13000 x 13000 pixels in 12,342 bytes"):
+        decode(bytes(claimed))
+    for kind in (".png", ".jpg"):
+        _, plain = cv2.imencode(kind, np.full((1500, 2000, 3), 7, np.uint8))
+        assert decode(plain.tobytes()).shape == (1500, 2000, 3)

@@ -146,7 +146,7 @@ def test_damaged_parameters_of_a_half_done_dataset_are_named(prepare, tmp_path, 
     [
         ("AVA.txt", "AVA.txt is a folder, not a file"),
         ("aesthetics_image_lists/generic_test.jpgl", "generic_test.jpgl is a folder"),
-        ("out/ava-large/summary.json", "summary.json is damaged"),
+        ("out/ava-large/summary.json", "summary.json is a folder, not a file"),
         ("out/ava-large/.lock", ".lock"),
         ("out/ava-large/.unfinished/parameters.json", "parameters.json is damaged"),
     ],

@@ -3,6 +3,7 @@
 from user_error import UserError
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,17 @@ def test_photos_that_could_not_be_used_or_were_left_out_are_among_the_notes():
         "3 of the 10 test photos were missing or corrupt",
         f"4 training photos are {SAME_PICTURE}, and left out",
     ]
+
+
+def test_strangers_folders_and_such_as_may_not_be_read_are_none_of_ours(tmp_path, monkeypatch):
+    prepare(tmp_path, "mine")
+    for name, content in (("stranger", '{"a": 1}'), ("locked", "{}"), ("damaged", '{"splits": ')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "summary.json").write_text(content)
+    monkeypatch.setattr(os, "access", lambda path, _: "locked" not in str(path))
+    assert prepared(tmp_path) == ["damaged", "mine"]
+    with pytest.raises(UserError, match="there is no dataset 'stranger'"):
+        known("stranger", tmp_path)
 
 
 def test_a_half_prepared_dataset_is_called_that(tmp_path):

@@ -85,7 +85,7 @@ def unprepared(dataset, out, **photos):
 
 def test_photos_that_a_dataset_can_be_prepared_from_are_counted_and_its_size_is_told(tmp_path, make_ava):
     finding = unprepared("ava-large", tmp_path, root=make_ava(20, test_list=range(1000, 1005)))
-    text = f"to be prepared from {tmp_path / 'ava'}: 15 training and 5 test photos, 0.0 GB"
+    text = f"to be prepared from {tmp_path / 'ava'}: 15 training and 5 test photos, 8 MB"
     assert (finding.problem, finding.text) == (False, text)
 
 

@@ -1,5 +1,7 @@
 """Files are whole or not there; a lock is waited for as long as is said."""
 
+from user_error import UserError
+
 import os
 import threading
 import time
@@ -34,6 +36,22 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
     with pytest.raises(OSError, match="full"):
         write_atomically(path, "new")
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("a", "old")]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("target", path)])
+def test_a_lock_that_is_something_else_is_refused_by_name_and_what_it_leads_to_is_not_touched(tmp_path, make):
+    (tmp_path / "target").write_text("mine")
+    make(tmp_path / "lock")
+    with pytest.raises(UserError, match="not a lock: remove it"), locked(tmp_path / "lock"):
+        pass
+    assert (tmp_path / "target").read_text() == "mine"
+
+
+def test_what_is_no_regular_file_is_refused_by_name_and_never_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    for path, kind in ((tmp_path / "fifo", "special file"), (tmp_path, "folder")):
+        with pytest.raises(UserError, match=f"is a {kind}, not a file"):
+            files.opened(path)
 
 
 def test_a_lock_is_waited_for_as_long_as_is_said(tmp_path):

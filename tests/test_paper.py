@@ -37,6 +37,7 @@ NUMBERS = {  # name in paper.toml: (value, section of the paper)
     "views.small_photo": ("enlarge", OURS),
     "photos.largest_pixels": (200_000_000, OURS),
     "photos.largest_bytes": (500_000_000, OURS),
+    "photos.most_pixels_per_byte": (5_000, OURS),
     "photos.most_scans": (100, OURS),
     "partitions.seed": (2016, OURS),
     "partitions.same_picture.ava": ("report", OURS),

@@ -271,9 +271,9 @@ def test_bad_photos_are_refused_then_accepted_without_decoding_again(own_copy, t
     assert not [name for name in (*STORES, "manifest.csv", "summary.json") if (made / name).exists()]
     one_error(data_prep(*arguments(own_copy, tmp_path / "out", "--allow-bad", 1)))
 
-    for path in images.iterdir():
-        path.write_bytes(b"")
-    succeeded(data_prep(*arguments(own_copy, tmp_path / "out", "--allow-bad", 2)))
+    ended = data_prep(*arguments(own_copy, tmp_path / "out", "--allow-bad", 2))
+    succeeded(ended)
+    assert ended.stderr == ""  # as it would be said that photos are decoded
     by_id = {row["photo_id"]: row for row in rows(made)}
     assert (by_id["1003"]["status"], by_id["1003"]["position"]) == ("missing", "")
     assert (by_id["1008"]["status"], by_id["1008"]["position"]) == ("corrupt", "")
@@ -500,7 +500,7 @@ def test_a_lock_ends_with_its_process_and_removes_what_killed_writers_left(tmp_p
 def test_disk_need_is_checked_before_anything_is_written(copy, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")(1, 1, 50_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(UserError, match=r"0\.1 GB are needed, 0\.1 GB are free; .*--encoded"):
+    with pytest.raises(UserError, match=r"89 MB are needed, 50 MB are free; .*--encoded"):
         prepare.prepare(request(copy.root, tmp_path / "out"), partition(copy.root), 1, 0)
     assert not (tmp_path / "out").exists()
 
@@ -515,7 +515,7 @@ def test_a_dry_run_writes_nothing_and_needs_no_photo(own_copy, tmp_path, data_pr
     shutil.rmtree(own_copy / "images")
     ended = data_prep(*arguments(own_copy, tmp_path / "out", "--dry-run"))
     succeeded(ended)
-    assert "GB" in ended.stdout
+    assert "disk      89 MB in " in ended.stdout
     assert "165 =" in ended.stdout
     assert not (tmp_path / "out").exists()
     ended = data_prep(*arguments(own_copy, tmp_path / "out"))
@@ -576,6 +576,8 @@ def test_cuhkpq_is_prepared_from_its_own_layout(tmp_path, make_cuhkpq, draw_pict
         (("--jobs", "0"), "--jobs"),
         (("--delta", "5"), "--delta"),
         (("--delta", "nan"), "--delta"),
+        (("--delta", "1e-9999999"), "--delta"),
+        (("--delta", "0.0000001"), "--delta"),
         (("--allow-bad", "-1"), "--allow-bad"),
         (("--small-rule", "decile"), "--partition small"),
     ],

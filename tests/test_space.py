@@ -35,7 +35,7 @@ def test_too_small_a_disk_is_refused_and_the_fix_is_offered_only_if_it_is_one(re
     free(monkeypatch, need)
     space.require_space(request_, partition)
     free(monkeypatch, need - 1)
-    with pytest.raises(UserError, match=r"--out, or take --encoded \(JPEG inside, about 0\.0 GB\)"):
+    with pytest.raises(UserError, match=r"--out, or take --encoded \(JPEG inside, about 14 MB\)"):
         space.require_space(request_, partition)
     free(monkeypatch, 0)
     with pytest.raises(UserError, match=r"--out$"):
@@ -61,8 +61,8 @@ def test_a_disk_is_full_when_there_is_no_room_for_a_checkpoint(request_, monkeyp
     assert space.disk_is_full(request_) == ""
 
 
-def test_gigabytes_are_those_of_a_disks_label(request_, partition, monkeypatch):
+def test_sizes_are_those_of_a_disks_label(request_, partition, monkeypatch):
     free(monkeypatch, 0)
     large = replace(partition, train=partition.train * 500)  # 50,000 photos: 100,100 records of 200,704 bytes
-    with pytest.raises(UserError, match=r"20\.3 GB are needed, 0\.0 GB are free"):
+    with pytest.raises(UserError, match=r"20\.3 GB are needed, 0 MB are free"):
         space.require_space(request_, large)

@@ -1,5 +1,7 @@
 """summary.json counts what is in the stores, and its baseline is the share of the more frequent label."""
 
+from user_error import UserError
+
 import hashlib
 import json
 from pathlib import Path
@@ -12,7 +14,7 @@ from data_prep.readers.partitions import Partition
 from data_prep.request import Request
 
 RECORDS = ("0" * 16, "1" * 16)
-WRITTEN, SMALL = (Outcome("written", "", *size, "ab" * 16, RECORDS) for size in ((640, 480), (900, 255)))
+WRITTEN, SMALL = (Outcome("written", "", *size, "", "ab" * 16, RECORDS) for size in ((640, 480), (900, 255)))
 MISSING, CORRUPT = Outcome("missing", "no such file"), Outcome("corrupt", "cut off")
 
 
@@ -66,7 +68,7 @@ def test_the_baseline_of_the_dataset_is_that_of_the_written_test_photos_also_whe
 def test_photos_that_the_local_view_enlarged_are_counted_and_none_without_that_view(summarized):
     assert summarized["enlarged"] == 2
     partition = Partition(photos(1), photos(0, first=1), [], "")
-    outcomes = [Outcome("written", "", 256, 256, "", RECORDS), SMALL]
+    outcomes = [Outcome("written", "", 256, 256, "", "", RECORDS), SMALL]
     assert summarize(partition, outcomes)["enlarged"] == 1
     assert summarize(partition, outcomes, views=("global",))["enlarged"] == 0
     assert summarize(partition, [MISSING, CORRUPT])["enlarged"] == 0
@@ -103,6 +105,21 @@ def test_each_store_has_the_digest_of_its_records_in_order(summarized):
     assert summarized["stores_xxh3"]["train_global_lmdb"] == stores.store_digest(RECORDS[:1] * 3)
     assert summarized["stores_xxh3"]["test_local_lmdb"] == stores.store_digest(RECORDS[1:] * 4)
     assert len(set(summarized["stores_xxh3"].values())) == 4
+
+
+@pytest.mark.parametrize(
+    "changed", [{"inputs": None}, {"roots": "x"}, {"stores_xxh3": []}, {"excluded": {"a": None}}, {"splits": {}}]
+)
+def test_a_summary_with_wrong_types_is_called_damaged(tmp_path, summarized, changed):
+    (tmp_path / "summary.json").write_text(json.dumps(summarized | changed))
+    with pytest.raises(UserError, match=r"summary\.json is damaged"):
+        summary.read(tmp_path, summary.KEYS)
+
+
+def test_a_strangers_summary_is_never_advised_to_be_removed(tmp_path):
+    (tmp_path / "summary.json").write_text('{"a": 1}')
+    with pytest.raises(UserError, match="not that of a dataset of ours: choose another name or folder"):
+        summary.read(tmp_path)
 
 
 def test_it_is_read_back_and_is_none_where_there_is_none(tmp_path, summarized):

@@ -1,5 +1,7 @@
 """What a person reads before and after a preparation: counts, notes, what has changed since, and the next command."""
 
+from user_error import UserError
+
 import json
 import os
 from dataclasses import replace
@@ -33,7 +35,7 @@ def test_the_forecast_counts_labels_and_what_is_left_out_and_names_the_test_phot
     assert by_first_word["test"].endswith("50 = 10 good + 40 bad")
     assert "80.00%" in by_first_word["majority"]  # bad, here
     assert by_first_word["excluded"].endswith("2 not drawn")
-    assert "0.1 GB" in by_first_word["disk"]
+    assert "61 MB" in by_first_word["disk"]
     assert "about" not in by_first_word["disk"]
     assert "about" in texts.forecast(replace(request_, encoded=True), partition)
 
@@ -79,6 +81,14 @@ def test_photos_that_were_put_in_place_or_replaced_since_are_counted_with_the_co
         os.utime(request_.root / f"{name}.jpg", (later, later))
     (line,) = texts.changes(complete, request_)
     assert line.startswith("2 of the 3 bad photos")
+
+
+@pytest.mark.parametrize("damage", ["photo_id,path\na,a.jpg\n", f'photo_id,status\n"{"a" * 200_000}",missing\n', None])
+def test_a_damaged_manifest_is_named_with_what_to_do(complete, request_, damage):
+    path = request_.folder / "manifest.csv"
+    path.unlink() if damage is None else path.write_text(damage)
+    with pytest.raises(UserError, match=r"manifest\.csv cannot be read.*prepare it again"):
+        list(texts.changes(complete, request_))
 
 
 def test_another_root_than_that_of_the_dataset_is_named(complete, request_, tmp_path):

@@ -69,6 +69,38 @@ def copy_picture(request, one, other):
     (request.root / f"{other}.png").write_bytes((request.root / f"{one}.png").read_bytes())
 
 
+def prepare_some(request, partition, photos, monkeypatch):
+    """Begin a preparation, stopped once so many photos are in the stores and in the journal."""
+
+    def stopped(_, tally):
+        if tally.photos == photos:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(unfinished, "_require_local_view", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            prepare.prepare(request, partition, 1, 0)
+
+
+def test_a_stored_photo_that_is_replaced_before_the_next_call_is_stored_as_it_is_now(own, draw, monkeypatch):
+    partition = draw([OTHER] * 70, [OTHER] * 4)
+    prepare_some(own, partition, 4 + 64, monkeypatch)
+    cv2.imwrite(str(own.root / "5.png"), np.full((257, 256, 3), 200, np.uint8))
+    prepare.prepare(own, partition, 1, 0)
+    assert blue(own.folder / "train_local_lmdb")[4:7] == [4, 200, 6]
+
+
+def test_photos_that_were_only_touched_or_moved_or_are_gone_are_not_decoded_again(own, draw, monkeypatch, capsys):
+    partition = draw([OTHER] * 70, [OTHER] * 4)
+    prepare_some(own, partition, 4 + 64, monkeypatch)
+    os.utime(own.root / "5.png", (1, 1))
+    (own.root / "6.png").unlink()
+    capsys.readouterr()
+    prepare.prepare(own, partition, 1, 0)
+    assert capsys.readouterr().err == "mine: 74 photos, 1 processes, resuming after 68\n"
+    assert blue(own.folder / "train_local_lmdb") == list(range(70))
+
+
 def test_a_training_photo_that_is_byte_for_byte_a_test_photo_is_left_out_and_counted(own, draw):
     partition = draw([OTHER] * 5, [OTHER] * 4)
     copy_picture(own, one=6, other=2)
@@ -182,14 +214,7 @@ def lose_pages(path, begin, end):
 def test_records_that_a_disk_lost_after_it_had_confirmed_them_are_stored_again(own, draw, monkeypatch):
     partition = draw([OTHER] * 70, [OTHER] * 4)
 
-    def stopped(_, tally):
-        if tally.photos == 4 + 64:  # after the first training checkpoint
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(unfinished, "_require_local_view", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            prepare.prepare(own, partition, 1, 0)
+    prepare_some(own, partition, 4 + 64, monkeypatch)
     lose_pages(own.unfinished / "train_local_lmdb" / "data.mdb", 1 << 20, (1 << 20) + 4096)
     prepare.prepare(own, partition, 1, 0)
     assert blue(own.folder / "train_local_lmdb") == list(range(70))

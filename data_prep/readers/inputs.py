@@ -1,28 +1,14 @@
-"""Opens the files that users give: only regular ones, text line by line, so that no file takes the memory or hangs."""
+"""Reads the text files that users give, line by line, so that no file takes the memory or hangs."""
 
 from user_error import UserError
 
-import os
-import stat
 from collections.abc import Iterator
 from io import TextIOWrapper
 from pathlib import Path
-from typing import BinaryIO
+
+from files import opened
 
 LONGEST_LINE = 2**16  # characters
-
-
-def opened(path: Path) -> BinaryIO:
-    """A user's file, open for reading; UserError if it cannot be read or is no file (a FIFO would never end)."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(descriptor)
-        raise UserError(f"{path} is a {'folder' if stat.S_ISDIR(mode) else 'special file'}, not a file: replace it")
-    return os.fdopen(descriptor, "rb")
 
 
 def lines(path: Path) -> Iterator[str]:
