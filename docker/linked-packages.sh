@@ -3,4 +3,4 @@
 set -euo pipefail
 ldd "$1"/bin/{caffe,convert_imageset,compute_image_mean} "$1"/lib/libcaffe.so.* "$1"/lib/python3.*/site-packages/caffe/_caffe.so |
     awk '$3 ~ "^(/usr)?/lib/" { sub(".*/", "*/", $3); print $3 }' | sort -u |
-    xargs dpkg-query --search | sed 's/[:,].*//' | sort -u
+    xargs dpkg-query --search | sed -e '/^diversion by /d' -e 's/[:,].*//' | sort -u

@@ -18,16 +18,14 @@ from harness import ALEXNET, RUN, RUN_ALL, call, run_folder, start
 
 from paper import ROOT
 
-NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["run", "--dataset", "demo", "--seeds", "0"], "--seeds: '0' is not a whole number from 1"),
         (["run", "--dataset", "demo", "--gpu", "a"], "--gpu: 'a' is not a number of a GPU, nor several as in 0,1"),
-        (["run", "--dataset", "demo", "--network", "resnet"], "(choose from 'alexnet', 'vgg16')"),
-        (["run", "--dataset", "demo", "--view", "centre"], "(choose from 'global', 'local')"),
+        (["run", "--dataset", "demo", "--network", "resnet"], "(choose from alexnet, vgg16)"),
+        (["run", "--dataset", "demo", "--view", "centre"], "(choose from global, local)"),
         (
             ["run", "--dataset", "ava"],
             "no dataset 'ava': the paper's are ava-large, ava-small, cuhkpq-large, cuhkpq-small",
@@ -43,7 +41,7 @@ def test_a_usage_error_is_one_line_that_names_the_choices(arguments, said):
     output = call(ROOT, *arguments, status=2)
     assert output.count("\n") == 1
     assert output.startswith("error: ")
-    assert said in output
+    assert said.replace("'", "") in output.replace("'", "")  # Python's own quotes come and go with its version
 
 
 def test_a_python_without_our_packages_is_told_in_one_line_which_to_use():
@@ -87,10 +85,8 @@ def test_ctrl_c_in_the_first_moments_is_one_line(module):
         assert (process.returncode, errors) in ((130, b"stopped\n"), (0, b""), before_python_listens), errors.decode()
 
 
-def test_a_colleagues_results_can_be_read_by_who_may_not_write_them(checkout):
+def test_a_colleagues_results_can_be_read_by_who_may_not_write_them(checkout, as_nobody):
     pytest.importorskip("caffe", reason="Caffe is not built here")
-    if os.geteuid() or subprocess.run([*NOBODY, "test", "-r", ROOT / "paper.toml"]).returncode:
-        pytest.skip("takes root, and a checkout that others may read")
     call(checkout, *RUN, "--max-iter", "2")
     with tempfile.TemporaryDirectory() as place:
         results = Path(place, "results")
@@ -99,7 +95,7 @@ def test_a_colleagues_results_can_be_read_by_who_may_not_write_them(checkout):
         (results / "demo/vgg16_local").mkdir(mode=0o700)
         before = sorted(path.stat().st_mtime_ns for path in results.rglob("*"))
         for command in (["table", "demo"], ["status"]):
-            line = [*NOBODY, sys.executable, "run_experiments.py", *command, "--results", results]
+            line = [*as_nobody, sys.executable, "run_experiments.py", *command, "--results", results]
             done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
             assert re.search(

@@ -18,7 +18,6 @@ from data_prep import stores, summary
 from data_prep.datums import encoded_record
 
 LISTED = range(1000, 1020)
-AS_NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
 NONSENSE = {
     "empty": b"", "cut off": b'{"splits": ', "a list": b"[]", "null": b"null", "text": b"hello", "no keys": b"{}",
     "not UTF-8": b"\xff\xfe", "nested": b"[" * 100_000, "other types": b'{"splits": [], "views": 1, "parameters": 1}',
@@ -167,7 +166,6 @@ def test_a_file_in_the_place_of_a_folder_is_named(root, prepare, tmp_path, place
     require_one_line(prepare(), path)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take another user's part")
 @pytest.mark.parametrize(
     "place",
     [
@@ -175,20 +173,21 @@ def test_a_file_in_the_place_of_a_folder_is_named(root, prepare, tmp_path, place
         "out/ava-large/summary.json", "out/ava-large/train_global_lmdb", "out/ava-large/test_local_lmdb/data.mdb",
     ],
 )  # fmt: skip
-def test_what_may_not_be_read_is_named(root, made, prepare, tmp_path, place):
+def test_what_may_not_be_read_is_named(root, made, prepare, tmp_path, as_nobody, place):
     path = tmp_path / place if place.startswith("out") else root / place.removeprefix("root").lstrip("/")
     if place == "root/images":
         shutil.rmtree(made)
         (tmp_path / "out").chmod(0o777)
     path.chmod(0)
-    done = prepare(prefix=AS_NOBODY)
+    done = prepare(prefix=as_nobody)
     path.chmod(0o755)
     require_one_line(done, path, "ermission denied")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take another user's part")
-def test_a_folder_that_may_not_be_written_to_is_named_and_a_complete_dataset_in_it_is_reported(root, made, prepare):
-    done = prepare(prefix=AS_NOBODY)
+def test_a_folder_that_may_not_be_written_to_is_named_and_a_complete_dataset_in_it_reported(
+    root, made, prepare, as_nobody
+):
+    done = prepare(prefix=as_nobody)
     assert done.returncode == 0, done.stderr
     assert "already complete" in done.stdout
-    require_one_line(prepare("--name", "other", prefix=AS_NOBODY), made.parent / "other", "Permission denied")
+    require_one_line(prepare("--name", "other", prefix=as_nobody), made.parent / "other", "Permission denied")
