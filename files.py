@@ -78,9 +78,12 @@ def locked(path: Path, shared: bool = False, patience: float = 0) -> Iterator[Bi
     Yields the open file. An exclusive lock makes the file where there is none. A `shared` one only reads it: it is for
     those who want to know whether somebody works there, who may have no right to write, and who do not hinder each
     other. Raises Held where another process holds the lock for longer than `patience` seconds; FileNotFoundError where
-    a shared lock finds no file; UserError where the lock is a link, to a file that is none of ours.
+    a shared lock finds no file; UserError where an exclusive one would be on a link, to a
+    file that is none of ours, or on what is no file.
     """
     if path.is_symlink() or (path.exists() and not path.is_file()):
+        if shared:
+            raise FileNotFoundError(path)
         raise UserError(f"{path} is a link, a folder or a special file, not a lock: remove it")
     flags = os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX

@@ -4,49 +4,33 @@ A picture in a parquet file cannot be read alone: with it goes its row group, up
 stored in a random order, so the pictures are first copied, in the files' order, into one flat file: the spool.
 """
 
-import json
 import os
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
+import pyarrow as pa
 import xxhash
 
-import files
+from data_prep import spool_index
 from data_prep.photos import Photo
-from data_prep.pictures import Place
-from data_prep.readers.parquet import open_parquet, read_pictures
+from data_prep.pictures import LARGEST_FILE, Place
+from data_prep.readers.parquet import changed, mean_size, open_parquet, read_ids, read_pictures
+from data_prep.spool_index import Group
 
 COMMIT = 2**26  # bytes of pictures; at most so many, or one row group, are copied again after a kill
+PIECE = 2**20  # bytes that are read at a time
 
-
-@dataclass(frozen=True)
-class Group:
-    """The copied pictures of one row group.
-
-    `lengths` are those of all rows from `row` of a parquet file on, -1 where there is no picture or it is not wanted;
-    `begin` is where the first begins in the spool.
-    """
-
-    path: str
-    row: int
-    begin: int
-    lengths: list[int]
-
-    @property
-    def end(self) -> int:
-        return self.begin + sum(length for length in self.lengths if length > 0)
+Wanted = dict[str, dict[int, str]]  # the ids of the photos by row, ascending, by parquet file
 
 
 class Spool:
     """The pictures of parquet files, one after the other in one file, and an index with a line for each row group.
 
-    A line is written once its pictures are on the disk. When the copying is resumed, a line that is not whole is cut
-    off, and so are the pictures after those of the last whole line.
+    A line is written once its pictures are on the disk. When the copying is resumed, all that was copied is read and
+    compared with its hashes; the first row group that is not as it was written, and all behind it, is copied again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -56,130 +40,130 @@ class Spool:
         self._places: dict[str, np.ndarray] = {}  # begin and length of each row's picture, by parquet file; -1: none
 
     def bytes_needed(self, photos: Iterable[Photo]) -> int:
-        """About how many bytes the pictures of these photos take: those of their parquet files."""
-        return sum(os.stat(path).st_size for path in _rows_by_file(photos))
+        """About how many bytes the pictures of these photos take."""
+        return round(sum(len(ids) * mean_size(Path(path)) for path, ids in _wanted(photos).items()))
 
-    def fill(self, photos: Iterable[Photo], show: Callable[[int], None] | None = None) -> None:
+    def fill(self, photos: Iterable[Photo], show: Callable[[int], None] = lambda copied: None) -> None:
         """Copy the pictures of these photos, or resume that; `show` is told how many photos are behind it.
 
         Starts again where the parquet files, or the photos that are wanted of them, are others than they were. Raises
-        UserError if a file is damaged.
+        UserError if a file is damaged, or no longer the one that the photos were read from.
         """
-        rows = _rows_by_file(photos)
-        self._places = {path: np.full((max(wanted) + 1, 2), -1) for path, wanted in rows.items()}
-        there = self._resume(_identity(rows))
-        passed = sum(self._remember(group, rows) for group in there)
-        with self._pictures.open("ab") as pictures, self._index.open("ab") as index:
-            uncommitted: list[Group] = []
-            for group in _copied(rows, len(there), pictures):
-                uncommitted.append(group)
-                if group.end - uncommitted[0].begin >= COMMIT:
-                    _commit(uncommitted, pictures, index)
-                passed += self._remember(group, rows)
-                if show:
+        wanted = _wanted(photos)
+        identity = _identity(wanted)
+        self._places = {path: np.full((max(ids) + 1, 2), -1) for path, ids in wanted.items()}
+        self._pictures.parent.mkdir(parents=True, exist_ok=True)
+        passed = 0
+        with self._pictures.open("a+b") as pictures:
+            whole: list[Group] = []
+            for group in _held(spool_index.read(self._index, identity), pictures):
+                whole.append(group)
+                passed += self._remember(group, wanted)
+                show(passed)
+            spool_index.write(self._index, identity, whole)
+            pictures.truncate(whole[-1].end if whole else 0)
+            pictures.seek(0, os.SEEK_END)
+            with self._index.open("ab") as index:
+                uncommitted: list[Group] = []
+                for group in _copied(wanted, len(whole), pictures):
+                    uncommitted.append(group)
+                    if group.end - uncommitted[0].begin >= COMMIT:
+                        _commit(uncommitted, pictures, index)
+                    passed += self._remember(group, wanted)
                     show(passed)
-            _commit(uncommitted, pictures, index)
+                _commit(uncommitted, pictures, index)
 
     def place(self, photo: Photo) -> Place:
-        """Where the picture of a photo is, once it is copied: its own file, a part of the spool, or nowhere."""
+        """Where the picture of a photo is, once it is copied: its own file, a part of the spool, or nowhere.
+
+        One that is too large to be a picture has its true length there, by which readers refuse it.
+        """
         if photo.row is None:
             return Place(_path(photo))
         begin, length = self._places[_path(photo)][photo.row].tolist()
         return Place(str(self._nothing)) if begin < 0 else Place(str(self._pictures), begin, length)
 
-    def _resume(self, identity: str) -> list[Group]:
-        """The row groups that are whole, if they are of the same copying; what is behind them is cut off."""
-        self._pictures.parent.mkdir(parents=True, exist_ok=True)
-        self._pictures.touch()
-        groups: list[Group] = []
-        size = self._pictures.stat().st_size
-        lines = _whole_lines(self._index)
-        if next(lines, None) == identity:
-            for line in lines:
-                group = Group(**line)
-                if group.end > size:
-                    break
-                groups.append(group)
-        files.write_atomically(self._index, b"".join(map(_line, [identity, *map(asdict, groups)])))
-        os.truncate(self._pictures, groups[-1].end if groups else 0)
-        return groups
-
-    def _remember(self, group: Group, rows: dict[str, list[int]]) -> int:
+    def _remember(self, group: Group, wanted: Wanted) -> int:
         """Note where the pictures of a row group are; the number of photos in it that are wanted."""
         end = group.row + len(group.lengths)
         places = self._places[group.path][group.row : end]
-        lengths = np.array(group.lengths)
-        sizes = np.maximum(lengths, 0)
-        begins = group.begin + np.cumsum(sizes) - sizes
+        lengths, copied = np.array(group.lengths), group.copied
+        begins = group.begin + np.cumsum(copied) - copied
         places[:] = np.column_stack([np.where(lengths < 0, -1, begins), lengths])[: len(places)]
-        wanted = rows[group.path]
-        return bisect_left(wanted, end) - bisect_left(wanted, group.row)
+        return len(wanted[group.path].keys() & range(group.row, end))
 
 
-def _copied(rows: dict[str, list[int]], skipped: int, spool: BinaryIO) -> Iterator[Group]:
-    """Copy the wanted pictures, a row group at a time, all but the first `skipped` row groups."""
-    for path, wanted in rows.items():
-        with open_parquet(Path(path)) as parquet:
-            begin = 0
-            for number in range(parquet.num_row_groups):
-                end = begin + parquet.metadata.row_group(number).num_rows
-                own = set(wanted[bisect_left(wanted, begin) : bisect_left(wanted, end)])
-                if own and skipped:
-                    skipped -= 1
-                elif own:
-                    start, lengths = spool.tell(), []
-                    for row, picture in enumerate(read_pictures(Path(path), parquet, number), begin):
-                        lengths.append(-1 if picture is None or row not in own else spool.write(picture))
-                    yield Group(path, begin, start, lengths)
-                begin = end
-
-
-def _rows_by_file(photos: Iterable[Photo]) -> dict[str, list[int]]:
-    """The rows that hold these photos, ascending, by parquet file in the order of their paths."""
-    rows: dict[str, list[int]] = defaultdict(list)
+def _wanted(photos: Iterable[Photo]) -> Wanted:
+    """The rows that hold these photos, by parquet file in the order of their paths."""
+    ids: Wanted = defaultdict(dict)
     for photo in photos:
         if photo.row is not None:
-            rows[_path(photo)].append(photo.row)
-    return {path: sorted(own) for path, own in sorted(rows.items())}
+            ids[_path(photo)][photo.row] = photo.photo_id
+    return {path: dict(sorted(own.items())) for path, own in sorted(ids.items())}
 
 
 def _path(photo: Photo) -> str:
     return os.path.join(photo.folder, photo.path)
 
 
-def _identity(rows: dict[str, list[int]]) -> str:
-    """What tells the parquet files as they are, and the rows that are wanted of them, from others."""
+def _identity(wanted: Wanted) -> str:
+    """What tells the parquet files as they are, and the photos that are wanted of them, from others."""
     total = xxhash.xxh3_128()
-    for path, wanted in rows.items():
+    for path, ids in wanted.items():
         status = os.stat(path)
-        total.update(f"{path!r} {status.st_size} {status.st_mtime_ns}\n".encode())
-        total.update(np.array(wanted).tobytes())
+        total.update(f"{path!r} {status.st_size} {status.st_mtime_ns} {ids}\n".encode())
     return total.hexdigest()
+
+
+def _held(groups: Iterable[Group], spool: BinaryIO) -> Iterator[Group]:
+    """The row groups whose pictures the spool holds as they were copied, up to the first that it does not."""
+    spool.seek(0)
+    for group in groups:
+        total = xxhash.xxh3_128()
+        while piece := spool.read(min(PIECE, group.end - spool.tell())):
+            total.update(piece)
+        if spool.tell() != group.end or total.hexdigest() != group.digest:
+            return
+        yield group
+
+
+def _copied(wanted: Wanted, skipped: int, spool: BinaryIO) -> Iterator[Group]:
+    """Copy the wanted pictures, a row group at a time, all but the first `skipped` row groups."""
+    number = 0
+    for name, ids in wanted.items():
+        path = Path(name)
+        with open_parquet(path) as parquet:
+            there = map(str, read_ids(path, parquet).tolist())
+            if not ids.items() <= dict(enumerate(there)).items():
+                raise changed(path)
+            begin = 0
+            for place in range(parquet.num_row_groups):
+                end = begin + parquet.metadata.row_group(place).num_rows
+                if own := ids.keys() & range(begin, end):
+                    if number >= skipped:
+                        start = spool.tell()
+                        lengths, digest = _copy(enumerate(read_pictures(path, parquet, place), begin), own, spool)
+                        yield Group(number, name, begin, start, lengths, digest)
+                    number += 1
+                begin = end
+
+
+def _copy(pictures: Iterable[tuple[int, pa.Buffer | None]], own: set[int], spool: BinaryIO) -> tuple[list[int], str]:
+    """Copy the pictures of some of these rows; returns the lengths and the digest of a Group."""
+    lengths, total = [], xxhash.xxh3_128()
+    for row, picture in pictures:
+        is_wanted = picture is not None and row in own
+        lengths.append(picture.size if is_wanted else -1)
+        if is_wanted and picture.size <= LARGEST_FILE:
+            spool.write(picture)
+            total.update(picture)
+    return lengths, total.hexdigest()
 
 
 def _commit(groups: list[Group], pictures: BinaryIO, index: BinaryIO) -> None:
     """Make the pictures of these row groups survive a power cut, then their lines of the index; empties the list."""
-    for file, lines in ((pictures, []), (index, map(asdict, groups))):
-        file.writelines(map(_line, lines))
+    for file, lines in ((pictures, b""), (index, spool_index.lines(groups))):
+        file.write(lines)
         file.flush()
         os.fsync(file.fileno())
     groups.clear()
-
-
-def _line(content: object) -> bytes:
-    """A line of the index, with a hash that tells whether it is whole."""
-    text = json.dumps(content).encode()
-    return xxhash.xxh3_64_hexdigest(text).encode() + b" " + text + b"\n"
-
-
-def _whole_lines(index: Path) -> Iterator[Any]:
-    """What the lines of an index hold, up to the first that is not whole."""
-    try:
-        lines = index.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return
-    for line in lines[:-1]:
-        digest, _, text = line.partition(b" ")
-        if digest != xxhash.xxh3_64_hexdigest(text).encode():
-            return
-        yield json.loads(text)

@@ -37,6 +37,13 @@ def test_a_folder_that_two_links_lead_to_is_visited_once(make):
     assert folders.pictures_below(folder) == ["link/a.jpg"]
 
 
+def test_a_link_that_leads_to_itself_hides_nothing(make):
+    folder = make("a/1.jpg")
+    (folder / "loop").symlink_to("loop")
+    assert folders.subfolders(folder) == [folder / "a"]
+    assert folders.pictures_below(folder) == ["a/1.jpg"]
+
+
 def test_a_folder_that_may_not_be_read_is_named_and_one_that_is_not_there_is_empty(make, monkeypatch):
     folder = make("shut/a.jpg")
     assert folders.pictures_below(folder / "none") == folders.pictures_in(folder / "none") == []

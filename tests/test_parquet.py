@@ -12,9 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from data_prep import pictures as pictures_module
 from data_prep import spool as spool_module
+from data_prep import spool_index
 from data_prep.photos import Photo
-from data_prep.pictures import Place, read
+from data_prep.pictures import NotRead, Place, read
+from data_prep.readers import ava_parquet
 from data_prep.readers.ava import Copy
 from data_prep.spool import Spool
 
@@ -164,6 +167,8 @@ def test_files_that_do_not_say_which_photo_a_picture_is_are_refused(tmp_path):
         ({"rating_counts": pa.array([[-1] * 10, [1] * 10])}, "a.parquet#0: rating_counts is out of range"),
         ({"rating_counts": pa.array([[0.5] * 10] * 2)}, "rating_counts is no list"),
         ({"rating_counts": pa.array([1, 2])}, "rating_counts is no list"),
+        ({"rating_counts": pa.array(["[1.5,1,1,1,1,1,1,1,1,1]"] * 2)}, "rating_counts is no list"),
+        ({"rating_counts": pa.array([b"\xff", b"[1]"]).view(pa.string())}, "a.parquet#0: rating_counts is no list"),
         ({"rating_counts": pa.array(["[1]", "[1]"])}, "a.parquet#0: rating_counts is no list"),
         ({"rating_counts": pa.array(["{", "[1]"])}, "a.parquet#0: rating_counts is no list"),
         ({"rating_counts": pa.array(['"ab"', "[1]"])}, "rating_counts is no list"),
@@ -171,6 +176,7 @@ def test_files_that_do_not_say_which_photo_a_picture_is_are_refused(tmp_path):
         ({"image_id": pa.array([1000, None])}, "a.parquet#1: image_id is no number"),
         ({"image_id": pa.array([1000, -1])}, "a.parquet#1: image_id is no number"),
         ({"image_id": pa.array(["1000", "x.jpg"])}, "image_id is no number"),
+        ({"image_id": pa.array([b"1000", b"\xff"]).view(pa.string())}, "image_id is no number"),
         ({"image_id": pa.array([1000, 1000])}, "a.parquet#1: photo 1000 is also a.parquet#0"),
         ({"image_id": pa.array([[1], [2]])}, "image_id is no number"),
     ],
@@ -178,6 +184,38 @@ def test_files_that_do_not_say_which_photo_a_picture_is_are_refused(tmp_path):
 def test_columns_that_are_not_as_they_should_be_are_refused(tmp_path, columns, says):
     write(tmp_path / "a.parquet", [1000, 1001], **columns)
     assert says in refused(photos_of, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["image_id", "image", "rating_counts"])
+def test_a_column_that_is_there_twice_is_refused(tmp_path, name):
+    write(tmp_path / "a.parquet", [1000, 1001])
+    table = pq.read_table(tmp_path / "a.parquet")
+    pq.write_table(table.append_column(name, table.column(name)), tmp_path / "a.parquet")
+
+    def read_it():
+        assert Copy(tmp_path, "large", 1).photos
+        ava_parquet.require_readable(tmp_path, ["a.parquet"])
+
+    assert f"a.parquet has 2 columns {name}" in refused(read_it)
+
+
+def test_a_columns_name_that_is_not_utf_8_is_refused(tmp_path):
+    write(tmp_path / "a.parquet", [1000, 1001], other=pa.array([1, 2]))
+    content = (tmp_path / "a.parquet").read_bytes()
+    (tmp_path / "a.parquet").write_bytes(content.replace(b"other", b"\xff" * 5))
+    assert "a.parquet is no parquet file" in refused(photos_of, tmp_path)
+
+
+def test_more_rows_than_ava_can_have_are_refused_before_they_are_read(root, monkeypatch):
+    monkeypatch.setattr(ava_parquet, "MAX_ROWS", 39)
+    assert "holds more than 39 photos, at data/train-3.parquet" in refused(photos_of, root)
+
+
+def test_a_small_file_that_holds_too_much_for_photos_is_refused(tmp_path):
+    zeros = pa.array([bytes(10**8 + number) for number in range(2)])
+    table = pa.table({"image_id": [1000, 1001], "image": zeros, "rating_counts": [COUNTS] * 2})
+    pq.write_table(table, tmp_path / "a.parquet", compression="zstd")
+    assert "a.parquet holds no photos: 200,000" in refused(ava_parquet.require_readable, tmp_path, ["a.parquet"])
 
 
 def test_files_without_pictures_are_refused_before_anything_is_copied(tmp_path):
@@ -221,7 +259,31 @@ def test_only_the_wanted_pictures_are_copied_and_files_of_their_own_stay_where_t
     assert spool.place(few[-1]) == Place(str(tmp_path / "5.jpg"))
     size = sum(len(data) for data in expected(few[:-1]) if data)
     assert sum(path.stat().st_size for path in (tmp_path / "spool").iterdir() if path.name == "spool") == size
-    assert spool.bytes_needed(photos) == sum(path.stat().st_size for path in (root / "data").iterdir())
+
+
+def test_the_disk_space_that_pictures_take_is_foreseen_however_small_they_are_packed(tmp_path):
+    table = pa.table({"image_id": range(40), "image": [bytes(10_000 + n) for n in range(40)]})
+    table = table.append_column("rating_counts", [[COUNTS] * 40])
+    pq.write_table(table, tmp_path / "a.parquet", compression="zstd", row_group_size=7)
+    photos = photos_of(tmp_path)
+    for part in (photos, photos[:10]):
+        assert Spool(tmp_path).bytes_needed(part) == pytest.approx(10_000 * len(part), rel=0.05)
+
+
+def test_a_picture_that_is_too_large_is_not_copied_and_refused_like_a_file_that_is(root, tmp_path, monkeypatch):
+    for module in (pictures_module, spool_module, spool_index):
+        monkeypatch.setattr(module, "LARGEST_FILE", 1030)
+    photos = photos_of(root)
+    for _ in range(2):  # copied, and taken up
+        spool = filled(tmp_path / "spool", photos)
+        for photo in photos:
+            if int(photo.photo_id) > 1030:
+                with pytest.raises(NotRead, match=f"too large: 1,{photo.photo_id[1:]} bytes"):
+                    read(spool.place(photo))
+            else:
+                assert read_all(spool, [photo]) == expected([photo])
+    fitting = [data for data in expected(photos) if data and len(data) <= 1030]
+    assert (tmp_path / "spool" / "spool").stat().st_size == sum(map(len, fitting))
 
 
 def test_progress_counts_the_photos_and_ends_with_all_of_them(root, tmp_path):
@@ -230,6 +292,9 @@ def test_progress_counts_the_photos_and_ends_with_all_of_them(root, tmp_path):
     Spool(tmp_path / "spool").fill(photos, shown.append)
     assert shown == sorted(shown)
     assert shown[-1] == 27
+    again = []
+    Spool(tmp_path / "spool").fill(photos, again.append)
+    assert again == shown
 
 
 def copying_that_dies(monkeypatch, groups):
@@ -265,9 +330,9 @@ def test_a_killed_copying_is_resumed_after_the_last_row_group_that_was_on_the_di
 
 @pytest.mark.parametrize(
     ("file", "damage"),
-    [*product(["spool", "spool_index"], ["cut", "longer", "empty", "gone"]), ("spool_index", "garbled")],
+    [*product(["spool", "spool_index"], ["cut", "longer", "empty", "gone", "garbled"])],
 )
-def test_a_tail_that_did_not_reach_the_disk_is_cut_off(root, tmp_path, file, damage):
+def test_what_did_not_reach_the_disk_as_it_was_written_is_copied_again(root, tmp_path, file, damage):
     photos = photos_of(root)
     filled(tmp_path / "spool", photos)
     path = tmp_path / "spool" / file
@@ -283,6 +348,61 @@ def test_a_tail_that_did_not_reach_the_disk_is_cut_off(root, tmp_path, file, dam
             path.write_bytes(b"")
         case "gone":
             path.unlink()
+    assert read_all(filled(tmp_path / "spool", photos), photos) == expected(photos)
+
+
+def test_row_groups_whose_line_was_lost_are_copied_again(tmp_path):
+    images = pa.array([None] * 3 + [picture(number) for number in range(1003, 1010)])
+    write(tmp_path / "a.parquet", list(range(1000, 1010)), image=images)
+    photos = photos_of(tmp_path)
+    filled(tmp_path / "spool", photos)
+    index = tmp_path / "spool" / "spool_index"
+    lines = index.read_bytes().splitlines(keepends=True)
+    for lost in range(len(lines)):
+        index.write_bytes(b"".join(lines[:lost] + lines[lost + 1 :]))
+        assert read_all(filled(tmp_path / "spool", photos), photos) == images.to_pylist()
+        assert index.read_bytes() == b"".join(lines)
+
+
+def replaced(root):
+    """Two files change places: other ids, of the same votes in all."""
+    a, b = root / "data" / "train-0.parquet", root / "data" / "train-1.parquet"
+    a.rename(root / "c")
+    b.rename(a)
+    (root / "c").rename(b)
+
+
+def shortened(root):
+    write(root / "data" / "train-0.parquet", [1000, 1004])
+
+
+def reordered(root):
+    write(root / "data" / "train-0.parquet", list(range(1000, 1040, 4))[::-1])
+
+
+@pytest.mark.parametrize("change", [replaced, shortened, reordered])
+def test_no_picture_is_copied_from_a_file_that_is_not_the_one_whose_ids_were_read(root, tmp_path, change):
+    photos = photos_of(root)
+    change(root)
+    says = refused(filled, tmp_path / "spool", photos)
+    assert says == f"{root}/data/train-0.parquet changed while it was read: give the same command again"
+    photos = photos_of(root)
+    assert read_all(filled(tmp_path / "spool", photos), photos) == expected(photos)
+
+
+@pytest.mark.parametrize("change", [shortened, reordered])
+def test_a_file_that_is_written_into_while_it_is_copied_is_refused(root, tmp_path, monkeypatch, change):
+    photos = photos_of(root)
+    original = spool_module.read_pictures
+
+    def pictures(*arguments):
+        yield from original(*arguments)
+        monkeypatch.undo()
+        change(root)
+
+    monkeypatch.setattr(spool_module, "read_pictures", pictures)
+    assert "train-0.parquet changed while it was read" in refused(filled, tmp_path / "spool", photos)
+    photos = photos_of(root)
     assert read_all(filled(tmp_path / "spool", photos), photos) == expected(photos)
 
 

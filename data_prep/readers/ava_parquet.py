@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_prep.readers.ava_table import MAX_VOTES, Votes, from_counts
-from data_prep.readers.parquet import first_line, read_columns, require_pictures
+from data_prep.readers.parquet import first_line, open_parquet, read_column, read_ids, require_all, require_pictures
 from paper import stated
 
-ID, COUNTS = "image_id", "rating_counts"
+COUNTS = "rating_counts"
+MAX_ROWS = 2**20  # four times AVA's; what a tiny file can claim to hold would take all memory
 SCORES = stated("labels.highest_score") - stated("labels.lowest_score") + 1
 
 
@@ -35,13 +36,14 @@ def read_rows(folder: Path, paths: list[str]) -> Rows:
     places: dict[str, tuple[str, int]] = {}
     ids, counts = [], []
     for path in paths:
-        table = read_columns(folder / path, [ID, COUNTS])
-        if ID not in table.column_names:
-            raise UserError(
-                f"{folder / path} has no column {ID}, so nothing tells which photo of AVA a picture is: take a copy "
-                "that has it, or one with the pictures as <id>.jpg"
-            )
-        numbers = _ids(folder / path, table.column(ID))
+        with open_parquet(folder / path) as parquet:
+            if len(places) + parquet.metadata.num_rows > MAX_ROWS:
+                raise UserError(
+                    f"{folder} holds more than {MAX_ROWS:,} photos, at {path} or before it, and AVA has "
+                    f"{stated('partitions.ava.photos'):,}: put AVA's parquet files into a folder of their own"
+                )
+            numbers = read_ids(folder / path, parquet)
+            votes = read_column(folder / path, parquet, COUNTS)
         for row, number in enumerate(numbers.tolist()):
             photo_id = str(number)
             if photo_id in places:
@@ -49,8 +51,8 @@ def read_rows(folder: Path, paths: list[str]) -> Rows:
                 raise UserError(f"{folder / path}#{row}: photo {photo_id} is also {other}#{other_row}; remove one file")
             places[photo_id] = (path, row)
         ids.append(numbers)
-        if COUNTS in table.column_names:
-            counts.append(_counts(folder / path, table.column(COUNTS)))
+        if votes is not None:
+            counts.append(_counts(folder / path, votes))
     if not places:
         raise UserError(f"{folder / paths[0]} holds no photo; download it again")
     has_votes = len(counts) == len(paths)
@@ -63,16 +65,6 @@ def require_readable(folder: Path, paths: list[str]) -> None:
         require_pictures(folder / path)
 
 
-def _ids(path: Path, column: pa.ChunkedArray) -> np.ndarray:
-    """The ids as int64; they may be text."""
-    try:
-        numbers = column.cast(pa.int64())
-        _require(path, pc.greater_equal(pc.fill_null(numbers, -1), 0), f"{ID} is no number of a photo")
-    except pa.ArrowException as error:
-        raise UserError(f"{path}: {ID} is no number of a photo ({first_line(error)}); download it again") from None
-    return numbers.to_numpy()
-
-
 def _counts(path: Path, column: pa.ChunkedArray) -> np.ndarray:
     """The counts of each score as int64 of shape (rows, 10); they may be lists or the JSON text of lists."""
     what = f"{COUNTS} is no list of the votes for {SCORES} scores"
@@ -80,28 +72,22 @@ def _counts(path: Path, column: pa.ChunkedArray) -> np.ndarray:
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             column = _from_json(path, column, what)
         lists = column.cast(pa.list_(pa.int64())).combine_chunks()
-        _require(path, pc.equal(pc.fill_null(pc.list_value_length(lists), -1), SCORES), what)
+        require_all(path, pc.equal(pc.fill_null(pc.list_value_length(lists), -1), SCORES), what)
         flat = pc.fill_null(lists.flatten(), -1).to_numpy()
     except (pa.ArrowException, OverflowError) as error:
         raise UserError(f"{path}: {what} ({first_line(error)}); download it again") from None
     counts = flat.reshape(-1, SCORES)
     is_right = ((counts >= 0) & (counts <= MAX_VOTES)).all(axis=1) & counts.any(axis=1)
-    _require(path, pa.array(is_right), f"{COUNTS} is out of range, or all are 0")
+    require_all(path, pa.array(is_right), f"{COUNTS} is out of range, or all are 0")
     return counts
 
 
 def _from_json(path: Path, column: pa.ChunkedArray, what: str) -> pa.ChunkedArray:
+    """The lists in a column of JSON texts; as floats, which keep their fractions."""
     parsed = []
-    for row, text in enumerate(column.to_pylist()):
+    for row, text in enumerate(column):
         try:
-            parsed.append(json.loads(text))
+            parsed.append(json.loads(text.as_py()))
         except (TypeError, ValueError, RecursionError):
             raise UserError(f"{path}#{row}: {what}; download it again") from None
-    return pa.chunked_array([pa.array(parsed, pa.list_(pa.int64()))])
-
-
-def _require(path: Path, is_right: pa.Array | pa.ChunkedArray, what: str) -> None:
-    """Raise UserError that names the first row for which something is not right."""
-    row = pc.index(is_right, False).as_py()
-    if row >= 0:
-        raise UserError(f"{path}#{row}: {what}; download it again")
+    return pa.chunked_array([pa.array(parsed, pa.list_(pa.float64()))])

@@ -131,7 +131,7 @@ def _listing(folder: Path, inside: str, depth: int) -> dict[str, str]:
                     if dot and extension.lower() in EXTENSIONS:
                         candidate = (extension != "jpg", path)
                         here[stem] = min(here.get(stem, candidate), candidate)
-                    elif entry.is_dir():
+                    elif folders.is_folder(entry):
                         deeper.append(path)
         found = {stem: path for stem, (_, path) in here.items()} | found
         level = deeper

@@ -61,9 +61,17 @@ def subfolders(folder: Path) -> list[Path]:
     """The subfolders of a folder that may hold photos, sorted; [] if it cannot be listed."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(folder / entry.name for entry in entries if entry.is_dir() and _may_hold_photos(entry.name))
+            return sorted(folder / entry.name for entry in entries if is_folder(entry) and _may_hold_photos(entry.name))
     except OSError:
         return []
+
+
+def is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Whether a name leads to a folder; a link that cannot be followed, such as one to itself, does not."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def how_to_unpack(folder: Path) -> str:
