@@ -81,6 +81,15 @@ def test_pictures_and_table_are_found_where_copies_have_them(make_table, table, 
     copy.require_pictures()
 
 
+@pytest.mark.parametrize("folder", [".", "AVA_dataset"])
+def test_a_link_that_leads_to_itself_hides_nothing(make_table, folder):
+    root = make_table(VOTES, VOTES, folder=folder)
+    add(root / folder / "images", "10.jpg", "11.jpg")
+    for place in (root, root / folder / "images"):
+        (place / "loop").symlink_to("loop")
+    assert paths(root) == ["images/10.jpg", "images/11.jpg"]
+
+
 def test_the_pictures_may_be_in_a_folder_of_their_own(make_table, tmp_path):
     root = make_table(VOTES, VOTES)
     add(root / "images", "10.jpg")

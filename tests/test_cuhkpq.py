@@ -47,6 +47,14 @@ def test_a_missing_category_is_named(make_cuhkpq):
         cuhkpq.read_cuhkpq(root / "LowQuality")
 
 
+def test_a_link_that_leads_to_itself_hides_nothing(make_cuhkpq):
+    root = make_cuhkpq(COUNTS)
+    photos = cuhkpq.read_cuhkpq(root)
+    for place in (root, root / "HighQuality", root / "HighQuality" / "plant"):
+        (place / "loop").symlink_to("loop")
+    assert cuhkpq.read_cuhkpq(root) == photos
+
+
 def test_a_name_in_any_script_and_code_page_is_a_name(make_cuhkpq):
     root = make_cuhkpq(COUNTS)
     names = ["图\u3000片.jpg", os.fsdecode("风景.jpg".encode("gbk"))]

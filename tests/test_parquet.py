@@ -17,7 +17,7 @@ from data_prep import spool as spool_module
 from data_prep import spool_index
 from data_prep.photos import Photo
 from data_prep.pictures import NotRead, Place, read
-from data_prep.readers import ava_parquet
+from data_prep.readers import ava_parquet, parquet
 from data_prep.readers.ava import Copy
 from data_prep.spool import Spool
 
@@ -211,11 +211,13 @@ def test_more_rows_than_ava_can_have_are_refused_before_they_are_read(root, monk
     assert "holds more than 39 photos, at data/train-3.parquet" in refused(photos_of, root)
 
 
-def test_a_small_file_that_holds_too_much_for_photos_is_refused(tmp_path):
-    zeros = pa.array([bytes(10**8 + number) for number in range(2)])
+def test_a_small_file_that_holds_too_much_for_photos_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "SMALL", 1000)
+    zeros = pa.array([bytes(100_000 + number) for number in range(2)])
     table = pa.table({"image_id": [1000, 1001], "image": zeros, "rating_counts": [COUNTS] * 2})
     pq.write_table(table, tmp_path / "a.parquet", compression="zstd")
-    assert "a.parquet holds no photos: 200,000" in refused(ava_parquet.require_readable, tmp_path, ["a.parquet"])
+    says = refused(ava_parquet.require_readable, tmp_path, ["a.parquet"])
+    assert "a.parquet holds no photos: 200,055 bytes of pictures in" in says
 
 
 def test_files_without_pictures_are_refused_before_anything_is_copied(tmp_path):
@@ -442,35 +444,62 @@ def test_names_that_are_not_utf_8_are_names_like_any_other(tmp_path):
     assert read_all(filled(root / "spool", photos), photos) == expected(photos)
 
 
-def test_a_dataset_from_parquet_files_is_that_from_files_to_the_byte_and_leaves_no_spool(make_ava, tmp_path, data_prep):
+def pack(path, ids, pictures):
+    path.parent.mkdir(exist_ok=True)
+    table = pa.table({"image_id": ids, "image": pa.array([{"bytes": data} for data in pictures])})
+    pq.write_table(table, path, row_group_size=7)
+
+
+@pytest.fixture
+def packed(make_ava, tmp_path):
+    """A copy of AVA of 40 photos in a parquet file, without the picture of 1013, and the same copy in files."""
     files = make_ava(40, test_list=range(1000, 1010))
-    (files / "images" / "1013.jpg").unlink()  # where the parquet file has no picture
-    packed = tmp_path / "packed"
-    packed.mkdir()
+    (files / "images" / "1013.jpg").unlink()
+    (tmp_path / "packed").mkdir()
     for name in ("AVA.txt", "aesthetics_image_lists"):
-        (packed / name).symlink_to(files / name)
+        (tmp_path / "packed" / name).symlink_to(files / name)
     ids = list(range(1039, 999, -1))
     pictures = [None if n == 1013 else (files / "images" / f"{n}.jpg").read_bytes() for n in ids]
-    table = pa.table({"image_id": ids, "image": pa.array([{"bytes": data} for data in pictures])})
-    pq.write_table(table, packed / "all.parquet", row_group_size=7)
-    for root in (files, packed):
-        options = (
-            "--partition",
-            "large",
-            "--allow-bad",
-            1,
-            "--jobs",
-            2,
-            "--out",
-            tmp_path / "out",
-            "--name",
-            root.name,
-        )
-        ended = data_prep("ava", "--root", root, *options)
-        assert ended.returncode == 0, ended.stderr
-        assert "(1 missing, 0 corrupt)" in ended.stdout
-    ours, theirs = tmp_path / "out" / packed.name, tmp_path / "out" / files.name
-    stores = sorted(path.relative_to(theirs) for path in theirs.glob("*/data.mdb"))
-    assert len(stores) == 4
-    assert all((ours / store).read_bytes() == (theirs / store).read_bytes() for store in stores)
-    assert not list(ours.rglob("*spool*"))
+    pack(tmp_path / "packed" / "all.parquet", ids, pictures)
+    return tmp_path / "packed", files
+
+
+@pytest.fixture
+def prepared(data_prep, tmp_path):
+    """prepared(root, options, ...): the exit status, what was printed, and the stores of the dataset of that root."""
+
+    def prepare(root, *options):
+        out = ("--out", tmp_path / "out", "--name", root.name)
+        ended = data_prep("ava", "--root", root, "--partition", "large", "--jobs", 2, *out, *options)
+        folder = tmp_path / "out" / root.name
+        stores = {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("*_lmdb/data.mdb")}
+        return ended.returncode, ended.stdout + ended.stderr, stores
+
+    return prepare
+
+
+def test_a_dataset_from_parquet_files_is_that_from_files_to_the_byte_and_leaves_no_spool(packed, prepared, tmp_path):
+    from_parquet, from_files = (prepared(root, "--allow-bad", 1) for root in packed)
+    assert from_parquet[0] == from_files[0] == 0, from_parquet[1]
+    assert "(1 missing, 0 corrupt)" in from_parquet[1]
+    assert len(from_parquet[2]) == 4
+    assert from_parquet[2] == from_files[2]
+    assert not list(tmp_path.rglob("*spool*"))
+
+
+def test_a_half_done_dataset_whose_files_were_replaced_by_others_of_the_same_ids_has_the_pictures_of_these(
+    packed, prepared
+):
+    root, files = packed
+    status, _, stores = prepared(root)
+    assert (status, stores) == (2, {})  # a photo is missing: nothing is published, all is kept
+    pictures = sorted((files / "images").iterdir())
+    for one, other in zip(pictures[::2], pictures[1::2], strict=False):
+        one.rename(files / "x")
+        other.rename(one)
+        (files / "x").rename(other)
+    ids = list(range(1000, 1040))
+    pack(root / "all.parquet", ids, [(files / "images" / f"{n}.jpg").read_bytes() if n != 1013 else None for n in ids])
+    again, expected = (prepared(root, "--allow-bad", 1) for root in packed)
+    assert again[0] == 0, again[1]
+    assert again[2] == expected[2]
