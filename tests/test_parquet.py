@@ -410,12 +410,22 @@ def test_a_file_that_is_written_into_while_it_is_copied_is_refused(root, tmp_pat
 
 def test_the_copying_starts_again_where_the_files_or_the_photos_are_others(root, tmp_path):
     photos = photos_of(root)
-    filled(tmp_path / "spool", photos[:20])
-    assert read_all(filled(tmp_path / "spool", photos), photos) == expected(photos)
+    for wanted in (photos[::2], photos[1::2], photos):
+        assert read_all(filled(tmp_path / "spool", wanted), wanted) == expected(wanted)
     path = root / "data" / "train-3.parquet"
     write(path, list(range(1043, 1003, -4)))
     photos = photos_of(root)
     assert read_all(filled(tmp_path / "spool", photos), photos) == expected(photos)
+
+
+def test_the_copying_starts_again_where_a_file_has_other_pictures_of_the_same_ids_and_sizes(tmp_path):
+    path, ids = tmp_path / "a.parquet", list(range(1000, 1010))
+    for seed in range(2):
+        pictures = [np.random.default_rng([seed, number]).bytes(1000) for number in ids]
+        write(path, ids, image=pa.array(pictures))
+        os.utime(path, (seed, seed))
+        photos = photos_of(tmp_path)
+        assert read_all(filled(tmp_path / "spool", photos), photos) == pictures
 
 
 def test_a_page_that_is_damaged_is_refused_with_the_files_name_and_the_copying_resumed_once_it_is_replaced(
