@@ -13,6 +13,7 @@ docs/damage.md says how much that is.
 
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -123,7 +124,11 @@ def _require_size(width: int, height: int, length: int) -> None:
 def _size(data: bytes) -> tuple[int, int]:
     """The width and height that a file claims which is no JPEG; (0, 0) if Pillow cannot tell."""
     try:
-        with _standard_error(), Image.open(BytesIO(data), formats=SIZED_BY_PILLOW) as image:
+        with (
+            _standard_error(),
+            warnings.catch_warnings(action="ignore"),
+            Image.open(BytesIO(data), formats=SIZED_BY_PILLOW) as image,
+        ):
             is_preview = image.format == "TIFF" and image.tag_v2.get(REDUCED, 0) & 1
             size = image.size
     except Exception:  # there is no telling what a damaged header raises
