@@ -51,9 +51,9 @@ class Photo:
 class Outcome:
     """What became of one photo.
 
-    width and height are in pixels of the decoded picture, 0 if there is none. `stamp` is its file's size and time, ''
-    where it is a part of a file; `digest` is XXH3 (128 bits) of the picture's bytes, `records` XXH3 (64 bits) of its
-    record in the store of each view, both in hexadecimal.
+    width and height are in pixels of the decoded picture, 0 if there is none. `stamp` tells its file from another in
+    its place; `digest` is XXH3 (128 bits) of the picture's bytes, `records` XXH3 (64 bits) of its record in the store
+    of each view, both in hexadecimal.
     """
 
     status: str

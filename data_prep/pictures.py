@@ -17,20 +17,24 @@ class NotRead(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a picture's bytes are: `length` bytes from `begin` of the file `path`, all of it where length is None."""
+    """Where a picture's bytes are: `length` bytes from `begin` of the file `path`, all of it where length is None.
+
+    `digest` is that of the bytes that the part was copied with, '' for a whole file.
+    """
 
     path: str
     begin: int = 0
     length: int | None = None
+    digest: str = ""
 
 
 def stamp(place: Place) -> str:
-    """What tells a file from another in its place: its size and the time of its last change.
+    """What tells a picture from another in its place: its file's size and the time of its last change; '' without one.
 
-    '' for a part of a file, and where there is none.
+    That of a part of a file is the digest of what it was copied with.
     """
     if place.length is not None:
-        return ""
+        return place.digest
     try:
         status = os.stat(place.path)
     except OSError:

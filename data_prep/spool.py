@@ -5,8 +5,10 @@ stored in a random order, so the pictures are first copied, in the files' order,
 """
 
 import os
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,6 +40,7 @@ class Spool:
         self._index = folder / "spool_index"
         self._nothing = folder / "no picture"  # is never there
         self._places: dict[str, np.ndarray] = {}  # begin and length of each row's picture, by parquet file; -1: none
+        self._digests: dict[str, list[tuple[int, str]]] = {}  # first row and digest of each row group, by parquet file
 
     def bytes_needed(self, photos: Iterable[Photo]) -> int:
         """About how many bytes the pictures of these photos take."""
@@ -51,6 +54,7 @@ class Spool:
         """
         wanted = _wanted(photos)
         identity = _identity(wanted)
+        self._digests = {path: [] for path in wanted}
         self._places = {path: np.full((max(ids) + 1, 2), -1) for path, ids in wanted.items()}
         self._pictures.parent.mkdir(parents=True, exist_ok=True)
         passed = 0
@@ -81,7 +85,11 @@ class Spool:
         if photo.row is None:
             return Place(_path(photo))
         begin, length = self._places[_path(photo)][photo.row].tolist()
-        return Place(str(self._nothing)) if begin < 0 else Place(str(self._pictures), begin, length)
+        if begin < 0:
+            return Place(str(self._nothing))
+        digests = self._digests[_path(photo)]
+        _, digest = digests[bisect_right(digests, photo.row, key=itemgetter(0)) - 1]
+        return Place(str(self._pictures), begin, length, digest)
 
     def _remember(self, group: Group, wanted: Wanted) -> int:
         """Note where the pictures of a row group are; the number of photos in it that are wanted."""
@@ -89,6 +97,7 @@ class Spool:
         places = self._places[group.path][group.row : end]
         lengths, copied = np.array(group.lengths), group.copied
         begins = group.begin + np.cumsum(copied) - copied
+        self._digests[group.path].append((group.row, group.digest))
         places[:] = np.column_stack([np.where(lengths < 0, -1, begins), lengths])[: len(places)]
         return len(wanted[group.path].keys() & range(group.row, end))
 
