@@ -3,6 +3,7 @@
 #   docker build -t aesthetics .
 #   docker build -t aesthetics-cpu --build-arg GPU=0 .
 #   docker run --runtime=nvidia -v /data/AVA:/data/ava -v $PWD/results:/app/results aesthetics make reproduce-table-III
+# The image is for x86_64: on a machine with another processor add --platform linux/amd64 to both commands.
 # Caffe's source comes from Debian or from upstream. Where neither can be reached, put a tarball of it into caffe_build and
 # add --build-arg CAFFE_SOURCE=caffe_build/FILE.
 # The name of the base image moves with Debian 12's updates. To hold it still, ask for its digest and build on that:
@@ -47,7 +48,7 @@ RUN useradd --uid 1000 --create-home aesthetics \
     && chown aesthetics: data results models prototxt solvers
 ENV PYTHONDONTWRITEBYTECODE=1
 VOLUME ["/app/data", "/app/results"]
-ENTRYPOINT ["docker/as-owner.sh"]
+ENTRYPOINT ["/app/docker/as-owner.sh"]
 CMD ["make", "help"]
 
 FROM run-0 AS run-1

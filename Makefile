@@ -50,9 +50,14 @@ else ifeq ($(origin GPU),command line)
 $(error GPU=$(GPU) names cards for reproduce-table-*; setup takes CUDA=1 or CUDA=0)
 endif
 endif
+ifneq ($(filter reproduce-%,$(MAKECMDGOALS)),)
+ifeq ($(CUDA):$(CPU),1:)
+setup: cards  # are looked at before Caffe is built for them
+endif
+endif
 export CUDA
 
-.PHONY: help setup demo demo-data test test-caffe bench models prototxt
+.PHONY: help cards setup demo demo-data test test-caffe bench models prototxt
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-zA-Z-]+[%I V]*:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +65,9 @@ help: ## this list
 setup: ## .venv with everything, real Caffe included; CUDA=1 for NVIDIA's GPUs (CUDA_ARCH=90, CUDNN=0), CUDA=0 for the CPU
 	@$(if $(RENAMED),echo "$(RENAMED)" >&2)
 	@caffe_build/setup.sh
+
+cards:
+	@if (command -v nvidia-smi && python3 -c 'import tomllib') >/dev/null 2>&1; then python3 -m experiments.gpus "$$GPU_IDS"; fi
 
 demo: demo-data ## the whole path on the embedded dataset, on the CPU, ending in a table
 	@$(RUN) run --dataset demo --cpu

@@ -41,7 +41,8 @@ if [[ -e .venv/came-with-the-image ]]; then
     exit
 fi
 
-[[ $(uname -m) == x86_64 ]] || refuse "setup builds for x86_64, and this is $(uname -m)"
+[[ $(uname -m) == x86_64 ]] ||
+    refuse "setup builds for x86_64, and this is $(uname -m), which can emulate it (--platform linux/amd64)"
 command -v apt-get >/dev/null || refuse "setup builds on Debian and Ubuntu, and this system has no apt-get"
 find_system
 [[ ! -x /usr/bin/python3 ]] || refuse_other_python

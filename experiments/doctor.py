@@ -14,7 +14,6 @@ from types import MappingProxyType
 import psutil
 
 import commands
-from caffe_build import variant
 from caffe_build.install import describe
 from data_prep import space
 from experiments import doctor_datasets, gpus, planning, preflight, weights
@@ -166,20 +165,12 @@ def _gpus(wanted: list[int]) -> Iterator[Finding]:
             "GPU", "this Caffe is built for the CPU: type `make setup CUDA=1`, or give --cpu (make: CPU=1)", True
         )
     elif "cuda" in caffe:
-        yield from _misfits([gpu for gpu in there if gpu.index in wanted], caffe["cuda"], caffe["architectures"])
-
-
-def _misfits(wanted: list[gpus.Gpu], toolkit: str, architectures: str) -> Iterator[Finding]:
-    """What Caffe would abort for, at the first thing that it asks of a card."""
-    for gpu in wanted:
-        if int(gpu.driver.split(".")[0]) < variant.NVIDIA_DRIVER:
-            text = f"{gpu.index}: CUDA {toolkit} needs a driver {variant.NVIDIA_DRIVER} or newer"
-            yield Finding("GPU", f"{text}: install one, or give --cpu (make: CPU=1)", True)
-        if variant.architecture_for(gpu.compute_cap, architectures.split()) is None:
-            lacking = variant.architecture_for(gpu.compute_cap)
-            fix = f'type `make setup CUDA=1 CUDA_ARCH="{architectures} {lacking}"`' if lacking else "take a newer card"
-            text = f"{gpu.index}: this Caffe has code for sm {architectures}, the card has {gpu.compute_cap}"
-            yield Finding("GPU", f"{text}: {fix}, or give --cpu (make: CPU=1)", True)
+        for gpu in there:
+            if gpu.index in wanted:
+                misfits = list(gpus.misfits(gpu, caffe["cuda"], tuple(caffe["architectures"].split())))
+                yield from (Finding("GPU", misfit, True) for misfit in misfits)
+                if not misfits and (refusal := gpus.refusal(gpu.index)):
+                    yield Finding("GPU", f"{gpu.index}: {refusal}", True)
 
 
 def _memory(models: list[weights.Model]) -> Finding:

@@ -8,14 +8,61 @@ LAYER = re.compile(r"\] (?:Creating Layer (\S+)|Network initialization done)")
 KNOWN_TYPES = re.compile(r" \(known types: .*?\)")  # some 700 characters
 PYTHON_ERROR = re.compile(r"^\w[\w.]*(?:Error|Exception)\b.*", re.MULTILINE)
 
+FULL_GPU = (
+    "the GPU's memory is full: fewer runs on it (--per-gpu), another one (--gpu), or half the batch_size in"
+    " train_val.prototxt with iter_size: 2 in the solver; nvidia-smi shows who uses it"
+)
+GPU_FAULT = (
+    "the GPU or its driver failed, and the same command resumes from the last snapshot; where it happens again take"
+    " another GPU (--gpu): dmesg shows the driver's Xid errors"
+)
+TOO_OLD = "this card is older than all that this CUDA has code for: take a newer one, or give --cpu"
+FOREIGN_CUDNN = (
+    "the GPU's memory may be full (nvidia-smi), or libraries of another cuDNN were loaded: try again without"
+    " LD_LIBRARY_PATH"
+)
+LIBRARIES = "CUDA's libraries in .venv are not whole: type `make setup CUDA=1`"
+
 # What Caffe, CUDA and the kernel say, and what a user can do. CUDA's texts are those of cudaGetErrorString.
 ADVICE = {
-    "out of memory": "the GPU's memory is full: fewer runs on it (--per-gpu), another one (--gpu), or half the"
-    " batch_size in train_val.prototxt with iter_size: 2 in the solver; nvidia-smi shows who uses it",
+    "out of memory": FULL_GPU,
     "no kernel image is available": "this Caffe has no code for that GPU: type `make setup CUDA=1`, which builds it for"
     " every card from Turing on",
     "driver version is insufficient": "NVIDIA's driver is older than this Caffe's CUDA: install a newer one, or give"
     " --cpu",
+    "unsupported display driver": "NVIDIA's driver does not go with the CUDA libraries that were loaded: no"
+    " compatibility libraries (cuda-compat) may be in LD_LIBRARY_PATH, and after a change of driver the machine has to"
+    " be started again",
+    "forward compatibility was attempted": "CUDA's compatibility libraries (cuda-compat) are for data centres' cards"
+    " alone: take them out of LD_LIBRARY_PATH, or install a newer driver",
+    "system not yet initialized": "on machines whose GPUs are joined by NVSwitch the service nvidia-fabricmanager has"
+    " to run, in the driver's own version",
+    "busy or unavailable": "another process has the GPU for itself: take another one (--gpu), or free it; nvidia-smi"
+    " shows the compute mode and who uses it",
+    "uncorrectable ECC error": "the GPU's memory is damaged: take another one (--gpu); nvidia-smi -q -d ECC counts the"
+    " errors",
+    "illegal memory access": GPU_FAULT,
+    "unspecified launch failure": GPU_FAULT,
+    "misaligned address": GPU_FAULT,
+    "(999 vs. 0)": "the driver is in no good state: start the machine, or the container, again",
+    "CUBLAS_STATUS_NOT_INITIALIZED": "often the GPU's memory is full: nvidia-smi shows who uses it; fewer runs on it"
+    " (--per-gpu), or another one (--gpu)",
+    "CUBLAS_STATUS_ALLOC_FAILED": FULL_GPU,
+    "CURAND_STATUS_ALLOCATION_FAILED": FULL_GPU,
+    "CUDNN_STATUS_ALLOC_FAILED": FULL_GPU,
+    "CUBLAS_STATUS_ARCH_MISMATCH": TOO_OLD,
+    "CURAND_STATUS_ARCH_MISMATCH": TOO_OLD,
+    "CUDNN_STATUS_ARCH_MISMATCH": TOO_OLD,
+    "CUBLAS_STATUS_EXECUTION_FAILED": GPU_FAULT,
+    "CURAND_STATUS_LAUNCH_FAILURE": GPU_FAULT,
+    "CUDNN_STATUS_EXECUTION_FAILED": GPU_FAULT,
+    "CUBLAS_STATUS": GPU_FAULT,  # in every failed check of Caffe's, with any status
+    "CURAND_STATUS": GPU_FAULT,
+    "CUDNN_STATUS": FOREIGN_CUDNN,
+    "libcudnn": LIBRARIES,
+    "libcublas": LIBRARIES,
+    "libcurand": LIBRARIES,
+    "libcudart": LIBRARIES,
     "no CUDA-capable device": "no GPU can be seen from here: fix the driver or the container's runtime, or give --cpu",
     "invalid device ordinal": "there is no GPU of that number: nvidia-smi lists them",
     "Cannot use GPU in CPU-only Caffe": "this Caffe is built for the CPU: type `make setup CUDA=1`, or give --cpu",

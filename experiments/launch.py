@@ -65,6 +65,8 @@ def environment(gpu: int | None, threads: int | None) -> dict[str, str]:
     }
     if gpu is None:
         own["CUDA_VISIBLE_DEVICES"] = ""  # or Caffe makes a context on GPU 0 all the same
+    else:
+        own["LD_LIBRARY_PATH"] = gpus.library_path()
     if threads:
         own["OPENBLAS_NUM_THREADS"] = str(threads)
     return own

@@ -16,6 +16,33 @@ STACK = "\n*** Check failure stack trace: ***\n    @     0x7f google::LogMessage
             "im2col.cu:61] Check failed: error == cudaSuccess (209 vs. 0)  no kernel image is available",
             "make setup CUDA=1",
         ),
+        (
+            "common.cpp:152] Check failed: error == cudaSuccess (46 vs. 0)  CUDA-capable device(s) is/are busy or"
+            " unavailable",
+            "compute mode",
+        ),
+        ("common.cpp:152] Check failed: error == cudaSuccess (802 vs. 0)  system not yet initialized", "fabricmanager"),
+        (
+            "common.cpp:152] Check failed: error == cudaSuccess (803 vs. 0)  system has unsupported display driver /"
+            " cuda driver combination",
+            "cuda-compat",
+        ),
+        ("syncedmem.cpp:71] Check failed: error == cudaSuccess (214 vs. 0)  uncorrectable ECC error", "ECC"),
+        ("math.cu:9] Check failed: error == cudaSuccess (700 vs. 0)  an illegal memory access was", "Xid"),
+        ("math.cu:9] Check failed: error == cudaSuccess (719 vs. 0)  unspecified launch failure", "Xid"),
+        (
+            "common.cpp:9] Check failed: status == CUBLAS_STATUS_SUCCESS (3 vs. 0)  CUBLAS_STATUS_ALLOC_FAILED",
+            "--per-gpu",
+        ),
+        (
+            "common.cpp:9] Check failed: status == CURAND_STATUS_SUCCESS (201 vs. 0)  CURAND_STATUS_LAUNCH_FAILURE",
+            "Xid",
+        ),
+        ("conv.cu:9] Check failed: status == CUDNN_STATUS_SUCCESS (8 vs. 0)  CUDNN_STATUS_ARCH_MISMATCH", "older"),
+        (
+            "conv.cu:9] Check failed: status == CUDNN_STATUS_SUCCESS (3009 vs. 0)  Unknown cudnn status",
+            "LD_LIBRARY_PATH",
+        ),
         ("common.cpp:66] Cannot use GPU in CPU-only Caffe: check mode.", "make setup CUDA=1"),
         ("io.cpp:69] Check failed: proto.SerializeToOstream(&output) ", "make room"),
     ],

@@ -2,15 +2,23 @@
 
 from user_error import UserError
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from caffe_build.variant import architecture_for
 from experiments import doctor, gpus
+from experiments.launch import environment
 from experiments.planning import Options, default_threads, slots
 from experiments.runs import Run, runs
+from paper import ROOT
+
+FACTS = {"variant": "gpu", "cuda": "13.0", "architectures": "90"}
 
 SCRIPT = """#!/bin/sh
 case "$*" in
@@ -29,6 +37,20 @@ def nvidia_smi(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return program
+
+
+@pytest.fixture
+def caffe(tmp_path, monkeypatch):
+    """caffe(SCRIPT): a .venv whose `caffe` is this shell script."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+
+    def write(script: str) -> None:
+        program = tmp_path / "bin" / "caffe"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+
+    return write
 
 
 def test_gpus_are_listed_with_their_memory_and_who_uses_it(nvidia_smi):
@@ -61,13 +83,13 @@ def test_a_caffe_for_the_cpu_is_found_before_the_run(nvidia_smi, tmp_path, monke
     assert "built for the CPU" in problems(tmp_path, [0])[0]
 
 
-def test_a_card_that_this_caffe_has_no_code_for_is_found_before_the_run(nvidia_smi, tmp_path, monkeypatch):
-    facts = {"variant": "gpu", "cuda": "13.0", "architectures": "90"}
-    monkeypatch.setattr(doctor, "describe", lambda _: facts)
+def test_a_card_that_this_caffe_has_no_code_for_is_found_before_the_run(nvidia_smi, caffe, tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "describe", lambda _: FACTS)
+    caffe("exit 0")
     assert problems(tmp_path, [0]) == []
     (problem,) = problems(tmp_path, [0, 1])
     assert problem.startswith("1: this Caffe has code for sm 90, the card has 8.9: type")
-    assert '`make setup CUDA=1 CUDA_ARCH="90 89"`' in problem
+    assert "`make setup CUDA=1 'CUDA_ARCH=90 89'`" in problem
 
 
 @pytest.mark.parametrize(
@@ -87,16 +109,100 @@ def test_a_card_runs_the_code_of_its_generation_and_the_newest_ptx(card, built, 
 
 
 def test_a_driver_that_is_too_old_for_cuda_is_found_before_the_run(nvidia_smi, tmp_path, monkeypatch):
-    monkeypatch.setattr(doctor, "describe", lambda _: {"variant": "gpu", "cuda": "13.0", "architectures": "90"})
+    monkeypatch.setattr(doctor, "describe", lambda _: FACTS)
     nvidia_smi.write_text(SCRIPT.replace("580.65.06", "570.86.15"))
     (problem,) = problems(tmp_path, [0])
-    assert problem == "0: CUDA 13.0 needs a driver 580 or newer: install one, or give --cpu (make: CPU=1)"
+    assert problem == (
+        "0: CUDA 13.0 needs a driver 580 or newer, and this is 570.86.15: install a newer one (from NVIDIA's own"
+        " repository, as Debian's can be older), or give --cpu (make: CPU=1)"
+    )
 
 
 def test_a_driver_that_fails_is_told_in_one_line(nvidia_smi):
     nvidia_smi.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed:'; echo 'no driver'; exit 9\n")
     with pytest.raises(UserError, match=r"nvidia-smi fails \(NVIDIA-SMI has failed: no driver\): fix the driver"):
         gpus.listed()
+
+
+PARTS = """GPU 0: NVIDIA H200 (UUID: GPU-a1)
+  MIG 1g.18gb     Device  0: (UUID: MIG-c3)
+  MIG 3g.71gb     Device  1: (UUID: MIG-d4)
+GPU 1: NVIDIA L4 (UUID: GPU-b2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("visible", "names"),
+    [
+        ("MIG-d4", ["NVIDIA H200 (MIG 3g.71gb)"]),
+        ("MIG-c3,GPU-b2", ["NVIDIA H200 (MIG 1g.18gb)", "NVIDIA L4"]),
+        ("MIG-e5", []),
+    ],
+)
+def test_a_part_of_a_card_is_named_after_both(nvidia_smi, monkeypatch, visible, names):
+    nvidia_smi.write_text(f"#!/bin/sh\nif [ $1 = -L ]; then echo '{PARTS}'; exit; fi\n{SCRIPT}")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    there = gpus.listed()
+    assert [gpu.name for gpu in there] == names
+    assert all("memory in use unknown" in str(gpu) for gpu in there if "MIG" in gpu.name)
+
+
+def test_what_nvidia_smi_does_not_know_is_no_misfit(nvidia_smi, caffe, tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "describe", lambda _: FACTS)
+    caffe("exit 0")
+    nvidia_smi.write_text(SCRIPT.replace("9.0", "[N/A]").replace("580.65.06", "[N/A]"))
+    assert problems(tmp_path, [0]) == []
+
+
+def test_what_cuda_alone_knows_of_a_card_is_found_before_the_run(nvidia_smi, caffe, tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "describe", lambda _: FACTS)
+    said = (
+        "F1124 10:00:00.0 7 common.cpp:152] Check failed: error == cudaSuccess (802 vs. 0)  system not yet initialized"
+    )
+    caffe(f'[ "$*" = "device_query --gpu=0" ] && echo "{said}" >&2; exit 134')
+    (problem,) = problems(tmp_path, [0])
+    assert problem.startswith("0: Caffe says: Check failed: error == cudaSuccess (802 vs. 0)  system not yet init")
+    assert "nvidia-fabricmanager" in problem
+    caffe("exit 0")
+    assert problems(tmp_path, [0]) == []
+
+
+def test_a_driver_that_hangs_is_found_before_the_run(caffe, monkeypatch):
+    monkeypatch.setattr(gpus, "SECONDS", 0.1)
+    caffe("exec sleep 60")
+    assert gpus.refusal(0).startswith("no answer to `caffe device_query` in 0.1 s")
+
+
+def test_the_cuda_of_the_venv_goes_before_any_other(monkeypatch, tmp_path):
+    """A library that is asked for by its bare name, as NVRTC asks for its builtins, comes from there."""
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    library = tmp_path / gpus.cuda.LIBRARIES[0] / "libnvrtc-builtins.so.13.0"
+    library.parent.mkdir(parents=True)
+    library.symlink_to(next(Path(np.__file__).parent.glob("_core/*.so")))
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/elsewhere")
+    own = environment(0, threads=None)
+    assert own["LD_LIBRARY_PATH"].endswith(":/elsewhere")
+    assert "LD_LIBRARY_PATH" not in environment(None, threads=None)
+    code = f"import ctypes; ctypes.CDLL('{library.name}', ctypes.RTLD_LOCAL)"
+    failed = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True).stderr
+    found = subprocess.run([sys.executable, "-c", code], env=os.environ | own, capture_output=True, text=True).stderr
+    assert "cannot open shared object file" in failed
+    assert "cannot open shared object file" not in found
+
+
+def before_a_build(**environment: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "experiments.gpus", "0,1"]
+    return subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True)
+
+
+def test_a_card_that_cannot_be_used_is_refused_before_a_caffe_is_built_for_it(nvidia_smi):
+    assert before_a_build().returncode == 0
+    narrow = before_a_build(CUDA_ARCH="90")
+    assert (narrow.returncode, len(narrow.stderr.splitlines())) == (2, 1)
+    assert "error: GPU 1: this Caffe has code for sm 90, the card has 8.9" in narrow.stderr
+    nvidia_smi.write_text(SCRIPT.replace("580.65.06", "550.163.01"))
+    old = before_a_build()
+    assert (old.returncode, old.stderr.startswith("error: GPU 0: CUDA 13.0 needs a driver 580 or newer")) == (2, True)
 
 
 def jobs(number: int, threads: int | None) -> list[SimpleNamespace]:

@@ -32,7 +32,7 @@ with open("calls", "a") as calls:
 def make(tmp_path):
     """make(*words, **environment): run make where every program is a stand-in; returns it and the programs' calls."""
     (tmp_path / "caffe_build").mkdir()
-    for name in ("python", "caffe_build/setup.sh", "nvidia-smi"):
+    for name in ("python", "python3", "caffe_build/setup.sh", "nvidia-smi"):
         (tmp_path / name).write_text(STAND_IN)
         (tmp_path / name).chmod(0o755)
 
@@ -58,6 +58,15 @@ def build_of(done, calls):
     """The CUDA that setup found in its environment; make has to have ended well."""
     assert done.returncode == 0, done.stderr
     return next(cuda for argv, cuda in calls if argv[0] == "caffe_build/setup.sh")
+
+
+def test_cards_are_looked_at_before_caffe_is_built_for_them_alone(make):
+    look = ["-m", "experiments.gpus", "0,1"]
+    _, calls = make("reproduce-table-III", "GPU=0,1")
+    called = [argv[1:] if argv[0].endswith("python3") else argv[0] for argv, _ in calls]
+    assert called.index(look) < called.index("caffe_build/setup.sh")
+    for words in (["reproduce-table-III", "CPU=1"], ["reproduce-table-III", "CUDA=0"], ["setup", "CUDA=1"]):
+        assert look[:2] not in [argv[1:3] for argv, _ in make(*words)[1]]
 
 
 @pytest.mark.parametrize("place", ["command line", "environment"])
