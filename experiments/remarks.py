@@ -12,7 +12,7 @@ from prototxt import messages
 from prototxt.messages import caffe_pb2, layers_in
 from prototxt.solver import solver as generated_solver
 
-# Fields of the solver that the driver sets itself, and what decides instead of the file. README.md has the same table.
+# Fields of the solver that the driver sets itself, and what decides instead. docs/by_hand.md has the same table.
 DRIVEN = {
     "random_seed": "--seeds decides",
     "test_iter": "every test photo is scored exactly once",
