@@ -104,7 +104,8 @@ def preparation_notes(content: dict[str, Any]) -> list[str]:
     texts = [one_line(str(note)) for note in kept] if isinstance(kept, list) else []
     for split, counts in content.get("splits", {}).items():
         if bad := counts.get("missing", 0) + counts.get("corrupt", 0):
-            texts.append(f"{bad:,} of the {counts['written'] + bad:,} {split} photos were missing or corrupt")
+            kind = "training" if split == "train" else split
+            texts.append(f"{bad:,} of the {counts['written'] + bad:,} {kind} photos were missing or corrupt")
     if dropped := content.get("excluded", {}).get(SAME_PICTURE):
         texts.append(f"{dropped:,} training photos are {SAME_PICTURE}, and left out")
     return texts
