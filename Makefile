@@ -59,8 +59,10 @@ export CUDA
 
 .PHONY: help cards setup demo demo-data test test-caffe bench models prototxt
 
+##@ Set up
 help: ## this list
-	@awk -F ':.*## ' '/^[a-zA-Z-]+[%I V]*:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	    /^[a-zA-Z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
 
 setup: ## .venv with everything, real Caffe included; CUDA=1 for NVIDIA's GPUs (CUDA_ARCH=90, CUDNN=0), CUDA=0 for the CPU
 	@$(if $(RENAMED),echo "$(RENAMED)" >&2)
@@ -69,6 +71,10 @@ setup: ## .venv with everything, real Caffe included; CUDA=1 for NVIDIA's GPUs (
 cards:
 	@if (command -v nvidia-smi && python3 -c 'import tomllib') >/dev/null 2>&1; then python3 -m experiments.gpus "$$GPU_IDS"; fi
 
+models: setup ## the two pretrained models into models/, checked; FROM=DIR has the files, under whatever names
+	@$(RUN) models $${FROM_DIR:+--from "$$FROM_DIR"}
+
+##@ Demo and tests
 demo: demo-data ## the whole path on the embedded dataset, on the CPU, ending in a table
 	@$(RUN) run --dataset demo --cpu
 	@$(RUN) table demo
@@ -85,16 +91,7 @@ test: setup ## every test, and the style of the code
 test-caffe: setup ## Caffe's own Python tests
 	@$(PYTHON) -m caffe_build.selftest
 
-bench: demo-data ## what everything costs, compared with named peers: one table (installs PyTorch, only for this)
-	@$(PYTHON) -m pip --disable-pip-version-check install --quiet --requirement benchmarks/requirements.txt
-	@$(PYTHON) -m benchmarks
-
-models: setup ## the two pretrained models into models/, checked; FROM=DIR has the files, under whatever names
-	@$(RUN) models $${FROM_DIR:+--from "$$FROM_DIR"}
-
-prototxt: setup ## write the prototxts and the solvers again; hand edits are kept (FORCE=1 overwrites them)
-	@$(PYTHON) -m prototxt $(if $(filter-out 0,$(FORCE)),--force)
-
+##@ The paper's tables
 reproduce-table-I: setup ## CUHKPQ (large): CUHKPQ_ROOT=DIR EXTRA=DIR, and GPU=0 or CPU=1, SEEDS="1 2 3"
 	@$(call reproduce,I,cuhkpq-large,cuhkpq,large,CUHKPQ_ROOT_DIR,$${EXTRA_DIR:+--extra "$$EXTRA_DIR"})
 
@@ -115,3 +112,11 @@ if [[ -n $$$(5) ]]; then $(PYTHON) -m data_prep $(3) --root "$$$(5)" --partition
 $(RUN) run --dataset $(2) $(DEVICE) --seeds $(SEEDS)
 $(RUN) table $(1)
 endef
+
+##@ Tools
+bench: demo-data ## what everything costs, compared with named peers: one table (installs PyTorch, only for this)
+	@$(PYTHON) -m pip --disable-pip-version-check install --quiet --requirement benchmarks/requirements.txt
+	@$(PYTHON) -m benchmarks
+
+prototxt: setup ## write the prototxts and the solvers again; hand edits are kept (FORCE=1 overwrites them)
+	@$(PYTHON) -m prototxt $(if $(filter-out 0,$(FORCE)),--force)
