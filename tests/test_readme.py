@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -211,3 +212,13 @@ def test_links_within_the_repository_lead_somewhere(page):
         titles = re.findall(r"^#+ (.*)", place.read_text(encoding="utf-8"), re.M) if anchor else []
         anchors = [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
         assert not anchor or anchor in anchors, target
+
+
+def test_the_tables_that_the_readme_shows_are_printed_like_that(checkout):
+    """Table III before any run; of the demo's table the title and the columns: its numbers differ between machines."""
+    blocks = re.findall(r"^ *```\n(.*?)^ *```", read("README.md"), re.M | re.S)
+    demo, before = (textwrap.dedent(block).strip() for block in blocks if "Accuracy of" in block)
+    assert before == call(checkout, "table", "III").partition("\n\n- ")[0]
+    printed = call(checkout, "table", "demo").splitlines()
+    shown = demo.splitlines()
+    assert (shown[0], shown[2].split()) == (printed[0], printed[2].split())
