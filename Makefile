@@ -114,8 +114,8 @@ $(RUN) table $(1)
 endef
 
 ##@ Tools
-bench: demo-data ## what everything costs, compared with named peers: one table (installs PyTorch, only for this)
-	@$(PYTHON) -m pip --disable-pip-version-check install --quiet --requirement benchmarks/requirements.txt
+bench: demo-data ## what everything costs, compared with named peers: one table (PyTorch in .venv-torch, only for this)
+	@$(PYTHON) -m benchmarks.torch_venv
 	@$(PYTHON) -m benchmarks
 
 prototxt: setup ## write the prototxts and the solvers again; hand edits are kept (FORCE=1 overwrites them)

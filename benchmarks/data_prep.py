@@ -22,7 +22,8 @@ import psutil
 import pyarrow.parquet
 import xxhash
 
-from benchmarks.table import Comparison, in_turns, markdown, seconds
+from benchmarks.stopwatch import seconds
+from benchmarks.table import Comparison, in_turns, markdown
 from data_prep import datums, stores, views
 from data_prep.decoder import decode
 from data_prep.pictures import Place

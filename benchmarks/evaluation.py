@@ -6,7 +6,8 @@ from pathlib import Path
 import caffe
 from caffe.proto import caffe_pb2
 
-from benchmarks.table import Comparison, in_turns, seconds
+from benchmarks.stopwatch import seconds
+from benchmarks.table import Comparison, in_turns
 from data_prep.stores import entries, read_records
 from experiments.evaluation import TestPass
 from experiments.prototxts import resolve

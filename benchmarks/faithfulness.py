@@ -1,7 +1,7 @@
 """Whether Caffe does with our texts what a reader of the paper expects, asked of two programs that are not Caffe.
 
-`.venv/bin/pip install -r benchmarks/requirements.txt`, then `.venv/bin/python -m benchmarks.faithfulness`: a minute and
-a half on two cores, 6 GB of memory, 1.1 GB of disk.
+`.venv/bin/python -m benchmarks.torch_venv`, then `.venv-torch/bin/python -m benchmarks.faithfulness`: a minute and a
+half on two cores, 6 GB of memory, 1.1 GB of disk.
 
 Against PyTorch: steps of the solver, each from the same weights and photos. Our texts run as the driver runs them, but
 in small batches and without what is random: the records are as large as the crop, mirror and dropout are off. In the
@@ -34,13 +34,11 @@ import numpy as np
 import torch
 from tabulate import tabulate
 from torch.linalg import vector_norm
-from torch.nn import Sequential
 from torch.nn.functional import cross_entropy
-from torch.optim import SGD
 
 from benchmarks.data_prep import draw
 from benchmarks.opencv_reader import P_TOLERANCE, centre, opencv_p_good
-from benchmarks.torch_nets import NETS
+from benchmarks.torch_nets import NETS, optimizer
 from data_prep.datums import Datum
 from data_prep.stores import checkpoint
 from data_prep.views import global_view
@@ -191,20 +189,6 @@ class Trial:
         caffemodel = self.folder / f"{self.network}.caffemodel"
         self.solver.net.save(str(caffemodel))
         return ours, opencv_p_good(self.dataset, self.network, caffemodel, self.views[-TEST_PHOTOS:])
-
-
-def optimizer(net: Sequential) -> SGD:
-    """The paper's rates: one for the last layer, one for all others (III-B.2); weights decay, biases do not."""
-    groups = [
-        {
-            "name": name,
-            "params": [parameter],
-            "lr": stated(f"finetuning.{'last_layer_' * name.startswith(LAST_LAYER)}learning_rate"),
-            "weight_decay": stated("finetuning.weight_decay") if name.endswith("weight") else 0,
-        }
-        for name, parameter in net.named_parameters()
-    ]
-    return SGD(groups, momentum=stated("finetuning.momentum"))
 
 
 def write_store(folder: Path, pictures: np.ndarray, labels: Iterable[int]) -> None:

@@ -1,112 +1,173 @@
 """All that is to be measured on a GPU, in one go: `.venv/bin/python -m benchmarks.gpu`.
 
-After `make setup CUDA=1`, `make demo` and `.venv/bin/pip install -r benchmarks/requirements.txt`; some 20 minutes on a
-data centre's card. In this order: CPU against GPU, the demo's four runs, full-size iterations against PyTorch and
-without cuDNN, where an iteration's time goes, and what Table III takes with one to four runs side by side.
-`--cpu` tries the same on the CPU, with few iterations.
+After `make setup CUDA=1` and `.venv/bin/python -m benchmarks.torch_venv`. The parts are those of PARTS, in this order;
+each is printed when it is known, and one that fails takes no other with it. `--cpu` tries the same on the CPU, with
+few iterations and without what only a GPU has. `--pack FILE` writes all that a machine needs that has nothing but a
+driver and a Python with PyTorch: unpack it there, and type ./measure.sh.
 """
 
+from user_error import UserError, exit_with_status
+
 import argparse
+import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmarks import agreement, stand_in, step
+from benchmarks import agreement, algorithms, endings, layers, noise, pack, side_by_side, step, torch_venv
 from benchmarks.child import call
-from benchmarks.table import machine, markdown, seconds
-from data_prep.stores import entries
-from paper import NETWORKS, ROOT, VIEWS, stated
+from benchmarks.table import machine, markdown
+from caffe_build.install import describe
+from experiments import gpus
+from experiments.launch import environment
+from paper import NETWORKS, ROOT
 
-LAYER = re.compile(r"\]\s+(\S+)\s+(forward|backward): ([\d.]+) ms")
+
+@dataclass(frozen=True)
+class Bench:
+    """What the parts work with: a copy of the project that holds noise, and a card, or None for the CPU."""
+
+    copy: Path
+    gpu: int | None
+    iterations: int
+    rounds: int
+
+    @property
+    def device(self) -> list[str]:
+        return ["--cpu"] if self.gpu is None else ["--gpu", str(self.gpu)]
+
+    def child(self, module: str, *words: object) -> str:
+        """Run one of our modules as a run is run; what it printed."""
+        return call(
+            ROOT, "-m", module, *words, env=os.environ | environment(self.gpu, None) | {"GLOG_minloglevel": "2"}
+        )
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__.splitlines()[0])
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--gpu", type=int, default=0, metavar="ID")
     where.add_argument("--cpu", action="store_true", help="only to try this program")
-    parser.add_argument("--iterations", type=int, default=1000, metavar="N", help="of a run of Table III")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N")
+    where.add_argument(
+        "--pack", type=Path, metavar="FILE", help="write it all into FILE (.tar.xz), for another machine"
+    )
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--iterations", type=int, default=1000, metavar="N", help="of a run of Table III (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of each comparison (%(default)s)")
     arguments = parser.parse_args()
+    if arguments.pack:
+        print(pack.write(arguments.pack))
+        return 0
     gpu = None if arguments.cpu else arguments.gpu
-    print(machine(gpu))
-    with tempfile.TemporaryDirectory() as folder:
-        copy = stand_in.make(Path(folder), "ava-large", ROOT / "data" / "demo-photos" / "ava")
-        print("\nCPU against GPU, one batch forward and backward\n\n" + agreement.table(copy, gpu))
-        print("\n" + _demo(Path(folder), gpu))
-        print("\n" + markdown(step.rows(arguments.rounds, copy, gpu)))
-        for network in NETWORKS:
-            print(f"\nwhere an iteration of {network} spends its time\n\n" + _layers(copy, network, gpu))
-        print("\n" + _table_III(copy, gpu, arguments.iterations))
+    _require(gpu, arguments.only)
+    with tempfile.TemporaryDirectory(prefix="benchmarks_") as folder:
+        photos = (100, 50) if gpu is None else (400, 400)
+        bench = Bench(noise.make(Path(folder), *photos), gpu, arguments.iterations, arguments.rounds)
+        return max([_tell(name, PARTS[name], bench) for name in arguments.only])
 
 
-def _device(gpu: int | None) -> list[str]:
-    return ["--cpu"] if gpu is None else ["--gpu", str(gpu)]
+def _require(gpu: int | None, parts: list[str]) -> None:
+    """Raise UserError where there is nothing to measure on, or to compare with."""
+    if gpu is not None:
+        if gpu not in [card.index for card in gpus.listed()]:
+            raise UserError(f"there is no GPU of number {gpu}: nvidia-smi lists them (--gpu)")
+        if describe(Path(sys.prefix)).get("variant") != "gpu":
+            raise UserError("this Caffe is built for the CPU: type `make setup CUDA=1`, or try this program with --cpu")
+    if "steps" in parts:
+        torch_venv.python()
 
 
-def _demo(folder: Path, gpu: int | None) -> str:
-    """The demo's four runs and their table."""
-    results = ["--results", folder / "results"]
-    call(ROOT, "run_experiments.py", "run", "--dataset", "demo", *_device(gpu), *results)
-    return call(ROOT, "run_experiments.py", "table", "demo", "--format", "markdown", *results)
+def _tell(name: str, part: Callable[[Bench], Iterator[str]], bench: Bench) -> int:
+    """Print a part while it is measured; 1 where it fails."""
+    print(f"\n## {name}: {part.__doc__}\n", flush=True)
+    try:
+        for text in part(bench):
+            print(text, flush=True)
+    except (Exception, SystemExit) as error:
+        output = getattr(error, "stderr", None) or ""
+        print(f"lost: {type(error).__name__}: {error}\n{output}", flush=True)
+        return 1
+    return 0
 
 
-def _layers(copy: Path, network: str, gpu: int | None) -> str:
-    """The layers that take longest, by `caffe time`, which runs the net of the committed prototxt."""
-    program = Path(sys.executable).with_name("caffe")
-    model = f"prototxt/ava-large/{network}_global/train_val.prototxt"
-    command = [program, "time", f"--model={model}", f"--iterations={1 if gpu is None else 50}"]
-    command += [] if gpu is None else [f"--gpu={gpu}"]
-    environment = os.environ | {"GLOG_minloglevel": "0"}
-    log = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=True).stderr
-    times = {(layer, way): float(milliseconds) for layer, way, milliseconds in LAYER.findall(log)}
-    names = sorted({layer for layer, _ in times}, key=lambda name: -sum(_both(times, name)))
-    total = sum(times.values())
-    rows = [[name, *_both(times, name), f"{sum(_both(times, name)) / total:.0%}"] for name in names[:8]]
-    return tabulate(rows, ["layer", "forward, ms", "backward, ms", "share"], "pipe", floatfmt=".2f")
+def _machine(bench: Bench) -> Iterator[str]:
+    """The machine, the CUDA libraries that Caffe has loaded, NVRTC"""
+    yield machine(bench.gpu)
+    yield bench.child("benchmarks.cuda", bench.gpu)
+    if bench.gpu is not None:
+        program = Path(sys.executable).with_name("caffe")
+        command = [program, "device_query", f"--gpu={bench.gpu}"]
+        own = os.environ | environment(bench.gpu, None)
+        yield subprocess.run(command, env=own, capture_output=True, text=True).stderr
 
 
-def _both(times: dict[tuple[str, str], float], layer: str) -> tuple[float, float]:
-    return times.get((layer, "forward"), 0.0), times.get((layer, "backward"), 0.0)
+def _memory(bench: Bench) -> Iterator[str]:
+    """Seconds and memory of a full-size net"""
+    for network in NETWORKS:
+        trial = step.Trial("caffe", network, str(bench.copy), bench.gpu)
+        rows = map(json.loads, bench.child("benchmarks.footprint", json.dumps(asdict(trial))).splitlines())
+        yield tabulate(rows, [network, "s", "MiB in use"], "pipe", floatfmt=".1f") + "\n"
 
 
-def _table_III(copy: Path, gpu: int | None, iterations: int) -> str:
-    """What the four runs of Table III take with 1, 2 and 4 at once, worked out from shorter ones.
-
-    A run of n iterations with k test passes takes start + n i + k e: three batches of runs give start, i and e, and
-    these the paper's 10,000 iterations with our test passes over its 20,000 photos.
-    """
-    photos = entries(copy / "data" / "ava-large" / "test_global_lmdb")
-    full, passes = stated("finetuning.max_iter"), stated("finetuning.max_iter") // stated("evaluation.every")
-    share = stated("partitions.ava-large.test") / photos
-    paper = sum(stated(f"finetuning.minutes.{network}") for network in NETWORKS) * len(VIEWS)
-    rows = []
-    for at_once in (1, 2, 4):
-        start = _four_runs(copy, gpu, at_once, iterations=1, test_passes=1)
-        few = _four_runs(copy, gpu, at_once, iterations, test_passes=1)
-        many = _four_runs(copy, gpu, at_once, iterations, test_passes=5)
-        test_pass = (many - few) / 4
-        iteration = (few - start) / (iterations - 1)
-        whole = start - test_pass + full * iteration + passes * share * test_pass
-        rows.append([at_once, start, few, many, whole / 60, paper * 60 / whole])
-    header = ["runs at once", "1 iteration, s", f"{iterations:,} iterations, s", "with 5 test passes, s"]
-    header += ["Table III, min (extrapolated)", f"times as fast as the paper's {paper} min"]
-    title = f"The {len(NETWORKS) * len(VIEWS)} runs of Table III on drawn photos ({photos:,} to test on)"
-    return f"{title}\n\n" + tabulate(rows, header, "pipe", floatfmt=".1f")
+def _algorithms(bench: Bench) -> Iterator[str]:
+    """What cuDNN chooses for each convolution: algorithm/math type and MiB of workspace, by the limit of these MiB"""
+    if bench.gpu is None:
+        yield "(on a GPU alone)"
+        return
+    for network in NETWORKS:
+        rows = map(json.loads, bench.child("benchmarks.algorithms", network, bench.copy, bench.gpu).splitlines())
+        header = [network, "pass", "us a query", *map(str, algorithms.LIMITS)]
+        yield tabulate(rows, header, "pipe", floatfmt=".1f") + "\n"
 
 
-def _four_runs(copy: Path, gpu: int | None, at_once: int, iterations: int, test_passes: int) -> float:
-    """Seconds that all four runs take, from the command to its end."""
-    with tempfile.TemporaryDirectory() as results:
-        command = ["run_experiments.py", "run", "--dataset", "ava-large", *_device(gpu), "--per-gpu", at_once]
-        command += ["--max-iter", iterations, "--eval-every", max(1, iterations // test_passes), "--results", results]
-        return seconds(lambda: call(copy, *command))
+def _agreement(bench: Bench) -> Iterator[str]:
+    """CPU against GPU, one batch forward and backward"""
+    yield agreement.table(bench.copy, bench.gpu)
+
+
+def _steps(bench: Bench) -> Iterator[str]:
+    """An iteration at full size, against PyTorch and without cuDNN"""
+    yield markdown([])
+    for row in step.rows(bench.rounds, bench.copy, bench.gpu):
+        yield markdown([row], header=False)
+
+
+def _layers(bench: Bench) -> Iterator[str]:
+    """The layers that take longest"""
+    for network in NETWORKS:
+        yield layers.table(bench.copy, network, bench.gpu, 1 if bench.gpu is None else 50) + "\n"
+
+
+def _endings(bench: Bench) -> Iterator[str]:
+    """How runs end"""
+    yield from endings.finished_and_resumed(bench.copy, bench.copy / "results-of-endings", bench.device)
+    if bench.gpu is not None:
+        yield endings.out_of_memory(bench.copy, bench.gpu)
+
+
+def _side_by_side(bench: Bench) -> Iterator[str]:
+    """Table III with 1, 2 and 4 runs at once"""
+    dataset = "demo" if bench.gpu is None else "ava-large"  # full-size nets would take hours
+    yield from side_by_side.tables(bench.copy, dataset, bench.device, bench.iterations)
+
+
+PARTS = {
+    "machine": _machine,
+    "memory": _memory,
+    "algorithms": _algorithms,
+    "agreement": _agreement,
+    "steps": _steps,
+    "layers": _layers,
+    "endings": _endings,
+    "side-by-side": _side_by_side,
+}
 
 
 if __name__ == "__main__":
-    main()
+    exit_with_status(main)

@@ -5,6 +5,7 @@ dataset is prepared from drawn photos. Accuracies measured there mean nothing.
 """
 
 import shutil
+import tomllib
 from pathlib import Path
 
 import caffe
@@ -20,12 +21,21 @@ NOT_COPIED = (".*", "data", "results", "__pycache__", "*.caffemodel")
 
 def make(folder: Path, dataset: str, photos: Path) -> Path:
     """Make the copy in `folder`, with `dataset` (ava-large or ava-small) prepared from the AVA-like `photos`."""
+    copy = project(folder)
+    reader, _, partition = dataset.partition("-")
+    call(copy, "-m", "data_prep", reader, "--root", photos.resolve(), "--partition", partition, "--allow-bad", "10")
+    return copy
+
+
+def project(folder: Path) -> Path:
+    """Make the copy in `folder` without any dataset."""
     copy = folder / "project"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*NOT_COPIED))
     registry = "".join(_model(copy, network, seed) for seed, network in enumerate(NETWORKS))
+    shutil.copytree(ROOT / "models" / "demo", copy / "models" / "demo", dirs_exist_ok=True)
+    held = tomllib.loads((ROOT / "models" / "registry.toml").read_text(encoding="utf-8"))
+    registry += "".join(_entry(name, **held[name]) for name in held if name not in NETWORKS)
     (copy / "models" / "registry.toml").write_text(registry)
-    reader, _, partition = dataset.partition("-")
-    call(copy, "-m", "data_prep", reader, "--root", photos.resolve(), "--partition", partition, "--allow-bad", "10")
     return copy
 
 
@@ -44,4 +54,8 @@ def _model(copy: Path, network: str, seed: int) -> str:
         bias.data[...] = 0
     path = copy / "models" / f"{network}.caffemodel"
     net.save(str(path))
-    return f'[{network}]\nfile = "{path.name}"\nbytes = {path.stat().st_size}\nsha256 = "{sha256(path)}"\n\n'
+    return _entry(network, path.name, path.stat().st_size, sha256(path))
+
+
+def _entry(name: str, file: str, bytes: int, sha256: str) -> str:
+    return f'[{name}]\nfile = "{file}"\nbytes = {bytes}\nsha256 = "{sha256}"\n\n'

@@ -1,6 +1,7 @@
 """One iteration of fine-tuning at full size, batches of the paper: Caffe against PyTorch, on the CPU or a GPU.
 
-`python -m benchmarks.step JSON` is the process that is timed; it prints seconds per iteration. Caffe reads its photos
+`python -m benchmarks.step JSON` is the process that is timed, benchmarks.torch_step its peer; they print seconds per
+iteration. Caffe reads its photos
 from an LMDB, crops, flips and subtracts the mean; PyTorch is given one batch that is ready in memory, for all
 iterations. Both compute in 32-bit floats as they do by themselves: on a GPU that has TF32 both use it in convolutions.
 """
@@ -8,12 +9,13 @@ iterations. Both compute in 32-bit floats as they do by themselves: on a GPU tha
 import json
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from benchmarks import torch_venv
 from benchmarks.child import call
-from benchmarks.table import Comparison, in_turns, seconds
+from benchmarks.stopwatch import per_iteration
+from benchmarks.table import Comparison, in_turns
 from paper import NETWORKS, ROOT, stated
 
 ITERATIONS = {"alexnet": 10, "vgg16": 2}  # on the CPU; on a GPU a hundred times as many
@@ -73,10 +75,13 @@ def _row(ours: Trial, name: str, peer: Trial, rounds: int) -> Comparison:
 
 
 def _time(step: Trial) -> float:
-    return float(call(ROOT, "-m", "benchmarks.step", json.dumps(asdict(step))))
+    if step.framework == "caffe":
+        return float(call(ROOT, "-m", "benchmarks.step", json.dumps(asdict(step))))
+    return float(torch_venv.call("benchmarks.torch_step", step.network, step.gpu, step.iterations))
 
 
-def _caffe(step: Trial) -> float:
+def solver(step: Trial):
+    """Caffe's solver for what is timed, with the stand-in's weights, silent."""
     import caffe
     from caffe.proto import caffe_pb2
 
@@ -99,48 +104,18 @@ def _caffe(step: Trial) -> float:
         param = parse(prototxts.solver, caffe_pb2.SolverParameter())
         param.display = 0
         quiet = replace(prototxts, net=text(net), solver=text(param))
-        solver = caffe.get_solver(str(quiet.write(Path(folder))))
-    solver.net.copy_from(str(copy / "models" / f"{step.network}.caffemodel"))
-
-    def work(iterations: int) -> None:
-        solver.step(iterations)
-        _ = float(solver.net.blobs["loss"].data)  # waits for the GPU
-
-    return _per_iteration(work, step.iterations)
+        made = caffe.get_solver(str(quiet.write(Path(folder))))
+    made.net.copy_from(str(copy / "models" / f"{step.network}.caffemodel"))
+    return made
 
 
-def _torch(step: Trial) -> float:
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    from benchmarks.faithfulness import optimizer
-    from benchmarks.torch_nets import NETS
-
-    place = torch.device("cpu" if step.gpu is None else f"cuda:{step.gpu}")
-    torch.backends.cudnn.benchmark = True
-    net = NETS[step.network]().to(place)
-    steps = optimizer(net)
-    batch, crop = stated(f"finetuning.batch_size.{step.network}"), stated(f"networks.{step.network}.crop_size")
-    photos = torch.randn(batch, 3, crop, crop, device=place) * 60  # of the size of pixels less their mean
-    labels = torch.arange(batch, device=place) % 2
-
-    def work(iterations: int) -> None:
-        for _ in range(iterations):
-            steps.zero_grad()
-            loss = cross_entropy(net(photos), labels)
-            loss.backward()
-            steps.step()
-        loss.item()
-
-    return _per_iteration(work, step.iterations)
-
-
-def _per_iteration(work: Callable[[int], None], iterations: int) -> float:
-    """Seconds, after a few that do not count."""
-    work(max(1, iterations // 10))
-    return seconds(lambda: work(iterations)) / iterations
+def advance(made, iterations: int) -> None:
+    """Do iterations to their very end."""
+    made.step(iterations)
+    _ = float(made.net.blobs["loss"].data)  # waits for the GPU
 
 
 if __name__ == "__main__":
     asked = Trial(**json.loads(sys.argv[1]))
-    print({"caffe": _caffe, "torch": _torch}[asked.framework](asked))
+    made = solver(asked)
+    print(per_iteration(lambda iterations: advance(made, iterations), asked.iterations))

@@ -2,7 +2,6 @@
 
 import os
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -66,10 +65,3 @@ def in_turns(rounds: int, *works: Callable[[], float]) -> list[list[float]]:
     """Measure each work once a round, one after the other; the times of each work."""
     times = [[work() for work in works] for _ in range(rounds)]
     return [list(column) for column in zip(*times, strict=True)]
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """How long one call takes."""
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun

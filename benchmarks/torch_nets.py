@@ -9,8 +9,9 @@ from collections import OrderedDict
 from itertools import pairwise
 
 from torch.nn import Conv2d, Dropout, Flatten, Linear, LocalResponseNorm, MaxPool2d, Module, ReLU, Sequential
+from torch.optim import SGD
 
-from paper import LAST_LAYER
+from paper import LAST_LAYER, stated
 
 
 def alexnet(channels: int = 1, units: int = 1, dropout: float = 0.5) -> Sequential:
@@ -63,3 +64,17 @@ def classifier(inputs: int, units: int, dropout: float) -> dict[str, Module]:
 
 
 NETS = {"alexnet": alexnet, "vgg16": vgg16}
+
+
+def optimizer(net: Sequential) -> SGD:
+    """The paper's rates: one for the last layer, one for all others (III-B.2); weights decay, biases do not."""
+    groups = [
+        {
+            "name": name,
+            "params": [parameter],
+            "lr": stated(f"finetuning.{'last_layer_' * name.startswith(LAST_LAYER)}learning_rate"),
+            "weight_decay": stated("finetuning.weight_decay") if name.endswith("weight") else 0,
+        }
+        for name, parameter in net.named_parameters()
+    ]
+    return SGD(groups, momentum=stated("finetuning.momentum"))

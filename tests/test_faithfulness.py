@@ -6,7 +6,7 @@ benchmarks/faithfulness.py does the comparing; it also compares VGG-16 at its fu
 import pytest
 
 pytest.importorskip("caffe")
-pytest.importorskip("torch", reason="PyTorch is missing: .venv/bin/pip install -r benchmarks/requirements.txt")
+pytest.importorskip("torch", reason="PyTorch is missing: .venv-torch/bin/python has it")
 
 from benchmarks.faithfulness import STEPS, TOLERANCE, Trial
 
