@@ -1,14 +1,15 @@
 """Whether a GPU computes what the CPU computes: one batch forward and backward, from the same weights and photos.
 
-`python -m benchmarks.agreement JSON` is the process that holds Caffe. It runs with TF32 off, and on a GPU with it on,
-too: it keeps 10 bits of a factor's 23. Dropout is off, as its random numbers are not the same on a GPU. What rounding
-explains is said in benchmarks/faithfulness.py: 1e-4 of the scores, a few hundredths of a gradient.
+`python -m benchmarks.agreement JSON` is the process that holds Caffe. It runs with TF32 off, and with it on, which keeps
+10 bits of a factor's 23 on a GPU that has it. Dropout is off, as its random numbers are not the same on a GPU. What
+rounding explains is said in benchmarks/faithfulness.py: 1e-4 of the scores, a few hundredths of a gradient.
 """
 
 import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,24 +17,25 @@ import numpy as np
 from tabulate import tabulate
 
 from benchmarks.child import call
+from experiments.launch import environment
 from experiments.runs import Run
 from paper import LAST_LAYER, NETWORKS, ROOT
 
+TF32 = {"off": {"NVIDIA_TF32_OVERRIDE": "0"}, "on": {}}  # variables of the process
 SEED = 1  # of fillers, crops and flips
 
 
-def table(copy: Path, gpu: int | None) -> str:
-    """The largest differences of all nets, the demo's and those at full size; each as a share of its blob's norm."""
-    rows = []
-    for dataset in ("demo", "ava-large"):
-        for network in NETWORKS:
-            asked = {"run": asdict(Run(dataset, network, "global", SEED)), "data": str(copy / "data"), "gpu": gpu}
-            printed = call(
-                ROOT, "-m", "benchmarks.agreement", json.dumps(asked), env=os.environ | {"NVIDIA_TF32_OVERRIDE": "0"}
-            )
-            rows.append([f"{network}, {dataset}", *json.loads(printed)])
-    header = ["net", "photos", "scores", "largest gradient's difference", "of"]
-    return tabulate(rows, header, "pipe", floatfmt=".1e")
+def tables(copy: Path, gpu: int | None) -> Iterator[str]:
+    """The largest differences of each net, the demo's and those at full size, as shares of their blobs' norms."""
+    header = ["net", "TF32", "photos", "scores", "p(good), at most", "largest gradient's difference", "of"]
+    for run in (Run(dataset, network, "global", SEED) for dataset in ("demo", "ava-large") for network in NETWORKS):
+        asked = json.dumps({"run": asdict(run), "data": str(copy / "data"), "gpu": gpu})
+        rows = []
+        for tf32, own in TF32.items():
+            settings = os.environ | environment(gpu, threads=None) | own
+            printed = call(ROOT, "-m", "benchmarks.agreement", asked, env=settings)
+            rows.append([f"{run.network}, {run.dataset}", tf32, *json.loads(printed)])
+        yield tabulate(rows, header, "pipe", floatfmt=".1e") + "\n"
 
 
 def _compare(run: Run, data: Path, gpu: int | None) -> list[float | str]:

@@ -128,7 +128,7 @@ def _algorithms(bench: Bench) -> Iterator[str]:
 
 def _agreement(bench: Bench) -> Iterator[str]:
     """CPU against GPU, one batch forward and backward"""
-    yield agreement.table(bench.copy, bench.gpu)
+    yield from agreement.tables(bench.copy, bench.gpu)
 
 
 def _steps(bench: Bench) -> Iterator[str]:

@@ -7,8 +7,10 @@ iterations. Both compute in 32-bit floats as they do by themselves: on a GPU tha
 """
 
 import json
+import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from benchmarks import torch_venv
 from benchmarks.child import call
 from benchmarks.stopwatch import per_iteration
 from benchmarks.table import Comparison, in_turns
+from experiments.launch import environment
 from paper import NETWORKS, ROOT, stated
 
 ITERATIONS = {"alexnet": 10, "vgg16": 2}  # on the CPU; on a GPU a hundred times as many
@@ -48,15 +51,13 @@ class Trial:
         return ITERATIONS[self.network] * (1 if self.gpu is None else 100)
 
 
-def rows(rounds: int, copy: Path, gpu: int | None = None) -> list[Comparison]:
-    """Caffe against PyTorch for both networks; on a GPU also with cuDNN against without."""
-    found = []
+def rows(rounds: int, copy: Path, gpu: int | None = None) -> Iterator[Comparison]:
+    """Caffe against PyTorch for both networks; on a GPU also with cuDNN against without. Each when it is known."""
     for network in NETWORKS:
         ours = Trial("caffe", network, str(copy), gpu)
-        found.append(_row(ours, "PyTorch", replace(ours, framework="torch"), rounds))
+        yield _row(ours, "PyTorch", replace(ours, framework="torch"), rounds)
         if gpu is not None:
-            found.append(_row(ours, "the same without cuDNN", replace(ours, cudnn=False), rounds))
-    return found
+            yield _row(ours, "the same without cuDNN", replace(ours, cudnn=False), rounds)
 
 
 def _row(ours: Trial, name: str, peer: Trial, rounds: int) -> Comparison:
@@ -76,7 +77,8 @@ def _row(ours: Trial, name: str, peer: Trial, rounds: int) -> Comparison:
 
 def _time(step: Trial) -> float:
     if step.framework == "caffe":
-        return float(call(ROOT, "-m", "benchmarks.step", json.dumps(asdict(step))))
+        settings = os.environ | environment(step.gpu, threads=None)
+        return float(call(ROOT, "-m", "benchmarks.step", json.dumps(asdict(step)), env=settings))
     return float(torch_venv.call("benchmarks.torch_step", step.network, step.gpu, step.iterations))
 
 
