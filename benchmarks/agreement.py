@@ -1,7 +1,7 @@
 """Whether a GPU computes what the CPU computes: one batch forward and backward, from the same weights and photos.
 
-`python -m benchmarks.agreement JSON` is the process that holds Caffe. It runs with TF32 off, and with it on, which keeps
-10 bits of a factor's 23 on a GPU that has it. Dropout is off, as its random numbers are not the same on a GPU. What
+`python -m benchmarks.agreement JSON` is the process that holds Caffe. It runs with TF32 off, and with it on: then a GPU
+that has it keeps 10 bits of a factor's 23. Dropout is off, as its random numbers are not the same on a GPU. What
 rounding explains is said in benchmarks/faithfulness.py: 1e-4 of the scores, a few hundredths of a gradient.
 """
 

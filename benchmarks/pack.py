@@ -1,8 +1,9 @@
 """benchmarks.gpu in one file for a machine that has a driver and a Python with PyTorch, and nothing of ours.
 
 It holds the project, Python with its library and the packages of .venv that Caffe and the driver need, Caffe, and the
-libraries of the system that it is linked with. CUDA's libraries are those that PyTorch brings. OpenCV, SciPy and
-scikit-image are left out, with stand-ins in their place: the photos there are noise, and no picture is opened.
+libraries of the system that it is linked with, but for the C library: the other machine's has to be as new as the one
+here (`ldd --version`). CUDA's libraries are those that PyTorch brings. OpenCV, SciPy and scikit-image are left out, with
+stand-ins in their place: the photos there are noise, and no picture is opened.
 """
 
 from user_error import UserError
@@ -18,6 +19,7 @@ import tempfile
 from fnmatch import fnmatch
 from pathlib import Path
 
+import commands
 from benchmarks.stand_in import NOT_COPIED
 from caffe_build.build import LIBRARY, PACKAGE
 from caffe_build.install import STAMP
@@ -72,7 +74,7 @@ def write(file: Path) -> str:
     """Write the pack; what it is, in a line. UserError where it is larger than the limit."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder, "gpu-benchmarks")
-        shutil.copytree(ROOT, place, ignore=shutil.ignore_patterns(*NOT_COPIED, "docs", "tests"))
+        shutil.copytree(ROOT, place, ignore=shutil.ignore_patterns(*NOT_COPIED, "docs", "tests", "*.tar.*"))
         shutil.copytree(ROOT / "models" / "demo", place / "models" / "demo", dirs_exist_ok=True)
         _python(place / ".venv")
         _caffe(place / ".venv")
@@ -83,9 +85,8 @@ def write(file: Path) -> str:
             with tarfile.open(partial, "w:xz") as pack:
                 pack.add(place, place.name)
             if (size := partial.stat().st_size) > LIMIT:
-                raise UserError(
-                    f"{file}: {size / 2**20:.0f} MiB, over {LIMIT / 2**20:.0f}: take `CUDA_ARCH=` of one card"
-                )
+                fix = f"`{commands.make('setup', 'CUDA=1', 'CUDA_ARCH=90')}` builds for one kind of card (90: H100)"
+                raise UserError(f"{file}: {size / 2**20:.0f} MiB, over the {LIMIT / 2**20:.0f} of a pack: {fix}")
             partial.replace(file)
         finally:
             partial.unlink(missing_ok=True)
