@@ -2,8 +2,8 @@
 
 It holds the project, Python with its library and the packages of .venv that Caffe and the driver need, Caffe, and the
 libraries of the system that it is linked with, but for the C library: the other machine's has to be as new as the one
-here (`ldd --version`). CUDA's libraries are those that PyTorch brings. OpenCV, SciPy and scikit-image are left out, with
-stand-ins in their place: the photos there are noise, and no picture is opened.
+here (`ldd --version`). CUDA's libraries are those that PyTorch brings. OpenCV, SciPy and scikit-image are left out,
+with stand-ins in their place: the photos there are noise, and no picture is opened.
 """
 
 from user_error import UserError
