@@ -62,7 +62,7 @@ def segments(data: bytes) -> Iterator[Segment]:
 
 
 def has_end(data: bytes, header: Header) -> bool:
-    return data.rfind(END) >= header.scan.end  # from behind, as it stands there
+    return data.rfind(END) >= header.scan.end  # from behind: it is where files end
 
 
 def is_one_scan(data: bytes, header: Header) -> bool:

@@ -117,9 +117,9 @@ def read(folder: Path, keys: Mapping[str, type] = FOR_RUNS) -> dict[str, Any] | 
     again = f"remove {folder} and prepare it again"
     if not os.path.lexists(path):
         return None
-    if not is_ours(folder):
-        raise UserError(f"{path} is not that of a dataset of ours: choose another name or folder")
     content = _content(path)
+    if _is_strangers(content):
+        raise UserError(f"{path} is not that of a dataset of ours: choose another name or folder")
     found = content if isinstance(content, dict) else {}
     if not found:
         raise UserError(f"{path} is damaged; {again}")
@@ -139,8 +139,11 @@ def read(folder: Path, keys: Mapping[str, type] = FOR_RUNS) -> dict[str, Any] | 
 
 def is_ours(folder: Path) -> bool:
     """Whether a summary is a dataset's, be it damaged, and not a stranger's; UserError if it may not be read."""
-    content = _content(folder / "summary.json")
-    return not (isinstance(content, dict) and content and FOR_RUNS.keys().isdisjoint(content))
+    return not _is_strangers(_content(folder / "summary.json"))
+
+
+def _is_strangers(content: Any) -> bool:
+    return isinstance(content, dict) and bool(content) and FOR_RUNS.keys().isdisjoint(content)
 
 
 def _content(path: Path) -> Any:

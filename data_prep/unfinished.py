@@ -62,18 +62,17 @@ def grow(request: Request, partition: Partition, jobs: int) -> dict[str, list[Ou
         train, test = (
             GrowingSplit(request, split, listed, workers, place) for split, listed in partition.splits().items()
         )
-        test.take_up()
-        train.take_up()
-        tally = Tally()
+        tally, done = Tally(), {}
         for split in (test, train):
-            tally.begin(split.split, split.outcomes())
+            done[split.split] = split.take_up()
+            tally.begin(split.split, done[split.split])
         if tally.photos < photos:
             resumed = f", resuming after {tally.photos:,}" if tally.photos else ""
             print(f"{request.name}: {photos:,} photos, {jobs} processes{resumed}", file=sys.stderr)
         with progress(photos, tally.photos, tally.bad) as tally.show:
-            tested = test.grow(tally, {})
+            tested = test.grow(done["test"], tally, {})
             known = by_digest(partition.test, tested) if request.drops_same_pictures else {}
-            trained = train.grow(tally, known)
+            trained = train.grow(done["train"], tally, known)
     _require_local_view(request, tally)
     return {"train": trained, "test": tested}
 
@@ -131,43 +130,46 @@ class GrowingSplit:
         place = self.request.folder / store_name(self.split, view)
         return place if place.is_dir() else self.request.unfinished / place.name
 
-    def outcomes(self) -> list[Outcome]:
-        """What became of the photos so far, up to the last whole checkpoint."""
-        return journal.read(self.journal, len(self.photos), CHECKPOINT)
+    def take_up(self) -> list[Outcome]:
+        """What became of the photos so far; nothing, and all is discarded, where that cannot be resumed.
 
-    def take_up(self) -> None:
-        """Discard what cannot be resumed: the stores lost records, or a photo has been replaced since."""
-        outcomes = self.outcomes()
+        That is where the stores lost records, or a photo has been replaced since.
+        """
+        outcomes = journal.read(self.journal, len(self.photos), CHECKPOINT)  # up to the last whole checkpoint
         if outcomes and not self._is_whole(outcomes):
             self._restart("its stores are damaged")
         elif self._has_replaced(outcomes):
             self._restart("bad photos have been replaced")
         elif self._has_changed(outcomes):
             self._restart("photos have been replaced")
+        else:
+            return outcomes
+        return []
 
-    def grow(self, tally: Tally, test_photos: Mapping[str, str]) -> list[Outcome]:
-        """Store what is not there yet; returns the outcomes of all photos.
+    def grow(self, outcomes: Sequence[Outcome], tally: Tally, test_photos: Mapping[str, str]) -> list[Outcome]:
+        """Store what comes after the outcomes that were taken up; returns those of all photos.
 
         `test_photos` are the ids of the test photos by the digest of their picture: such a picture is left out.
         """
-        outcomes = self.outcomes()
         if any((each.status == EXCLUDED) != (each.digest in test_photos) for each in outcomes if each.digest):
             self._restart("test photos have been replaced")
+            outcomes = []
         try:
-            self._grow(tally, test_photos)
+            return self._grow(outcomes, tally, test_photos)
         except stores.StoreDiffers:
             # killed between a checkpoint's stores and its journal, and the photos changed since; or a damaged store
             self._restart("its stores do not hold what the photos give")
-            self._grow(tally, test_photos)
-        return self.outcomes()
+            return self._grow([], tally, test_photos)
 
-    def _grow(self, tally: Tally, test_photos: Mapping[str, str]) -> None:
-        outcomes = self.outcomes()
+    def _grow(self, done: Sequence[Outcome], tally: Tally, test_photos: Mapping[str, str]) -> list[Outcome]:
+        """Store what comes after the outcomes that are there already; returns all."""
+        outcomes = list(done)
         journal.cut(self.journal, outcomes)
         tally.begin(self.split, outcomes)
         stored = sum(outcome.status == WRITTEN for outcome in outcomes)
         results = self.workers.decoded(self.photos[len(outcomes) :], self.place)
-        for _ in range(len(outcomes), len(self.photos), CHECKPOINT):
+        left = len(self.photos) - len(outcomes)
+        for number in range(1, -(-left // CHECKPOINT) + 1):
             batch = []
             with self._checkpoint() as puts:
                 for outcome, records in islice(results, CHECKPOINT):
@@ -181,9 +183,12 @@ class GrowingSplit:
                     batch.append(outcome)
                     tally.add(self.split, outcome)
             journal.add(self.journal, batch)
-            _require_local_view(self.request, tally)
+            outcomes += batch
+            if number.bit_count() == 1:  # soon, and not so often that it takes time
+                _require_local_view(self.request, tally)
         if any(stores.entries(self.store(view)) != stored for view in self.request.views):
             raise stores.StoreDiffers(self.split)
+        return outcomes
 
     @contextmanager
     def _checkpoint(self) -> Iterator[list[Callable[[int, memoryview], None]]]:
