@@ -43,16 +43,30 @@ def render(table: Table, results: Path, form: str, width: int | None = None) -> 
         writer.writeheader()
         writer.writerows(asdict(line) for line in table_lines)
         return text.getvalue().rstrip("\n")
-    title = table.title if table.source is None else f"Table {table.name}. {table.title}"
-    is_known = table.name in tables()
-    columns = [number for number, name in enumerate(COLUMNS) if is_known or name not in OF_THE_PAPER]
-    cells = [_cells(line) for line in table_lines]
+    columns, cells = _columns(table), [_cells(line) for line in table_lines]
     below = [f"- {note}" for note in notes(table, table_lines, results)]
     if form == "markdown" or width is None:
         style = "pipe" if form == "markdown" else "simple"
-        return "\n\n".join([title, _block(cells, columns, style), "\n".join(below)])
+        return "\n\n".join([title_of(table), _block(cells, columns, style), "\n".join(below)])
     folded = [textwrap.fill(note, width, subsequent_indent="  ", break_on_hyphens=False) for note in below]
-    return "\n\n".join([title, *_blocks(cells, columns, width), "\n".join(folded)])
+    return "\n\n".join([title_of(table), *_blocks(cells, columns, width), "\n".join(folded)])
+
+
+def _columns(table: Table) -> list[int]:
+    """The numbers of the COLUMNS that a table is printed with."""
+    is_known = table.name in tables()
+    return [number for number, name in enumerate(COLUMNS) if is_known or name not in OF_THE_PAPER]
+
+
+def printed(table: Table, table_lines: list[Line]) -> list[list[str]]:
+    """The table as text, cell by cell: its header, then its lines."""
+    columns = _columns(table)
+    return [[row[column] for column in columns] for row in (COLUMNS, *map(_cells, table_lines))]
+
+
+def title_of(table: Table) -> str:
+    """The title of a table, with its number where it is one of the paper's."""
+    return table.title if table.source is None else f"Table {table.name}. {table.title}"
 
 
 def _lines(table: Table, row: Row, results: Path) -> Iterator[Line]:
