@@ -118,12 +118,32 @@ def read_records(folder: Path) -> Iterator[tuple[int, int, np.ndarray]]:
     """
     with _reading(folder) as environment, environment.begin(buffers=True) as transaction:
         for name, record in transaction.cursor():
-            try:
-                datum = Datum.FromString(bytes(record))
-                position, view = int(bytes(name[:8])), pixels(datum)
-            except (DecodeError, ValueError) as error:
-                raise UserError(f"{folder}: record {bytes(name)!r} is not a view ({error}); {AGAIN}") from None
-            yield position, datum.label, view
+            yield _view(folder, bytes(name), record)
+
+
+def views_at(folder: Path, positions: Iterable[int]) -> dict[int, np.ndarray]:
+    """The views (256x256x3 BGR uint8) at some positions of a complete store; no other record is read.
+
+    Raises UserError if the store is damaged or no LMDB, if a record is no view, or is not there; OSError if the store
+    may not be read.
+    """
+    found = {}
+    with _reading(folder) as environment, environment.begin(buffers=True) as transaction:
+        for position in positions:
+            record = transaction.get(key(position))
+            if record is None:
+                raise UserError(f"{folder} has no record {position:,}; {AGAIN}")
+            found[position] = _view(folder, key(position), record)[2]
+    return found
+
+
+def _view(folder: Path, name: bytes, record: memoryview) -> tuple[int, int, np.ndarray]:
+    """Position, label and view of a record; UserError if it is no view."""
+    try:
+        datum = Datum.FromString(bytes(record))
+        return int(name[:8]), datum.label, pixels(datum)
+    except (DecodeError, ValueError) as error:
+        raise UserError(f"{folder}: record {name!r} is not a view ({error}); {AGAIN}") from None
 
 
 @contextmanager

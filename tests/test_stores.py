@@ -1,5 +1,7 @@
 """Records are Caffe's Datums, stores are LMDBs that Caffe reads, and a store is a function of its records."""
 
+from user_error import UserError
+
 import os
 import subprocess
 import sys
@@ -58,6 +60,14 @@ def test_records_come_back_as_they_were_put(tmp_path, view):
     assert (first, one, second, zero) == (0, 1, 1, 0)
     assert np.array_equal(pixels, view)
     assert np.array_equal(inverse, 255 - view)
+
+
+def test_single_views_can_be_had_and_a_position_that_is_not_there_is_named(tmp_path, view):
+    write(tmp_path, [raw_datum(view, 1), raw_datum(view[::-1], 0), b"damaged"])
+    assert np.array_equal(stores.views_at(tmp_path, [1])[1], view[::-1])
+    for position, said in ((7, "has no record 7; "), (2, "record b'00000002' is not a view")):
+        with pytest.raises(UserError, match=said):
+            stores.views_at(tmp_path, [0, position])
 
 
 def test_keys_are_eight_digits_in_the_order_of_the_records(tmp_path):
