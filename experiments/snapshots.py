@@ -8,12 +8,15 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import caffe
-from caffe.proto import caffe_pb2
 from google.protobuf.message import DecodeError
 
 from files import sha256, sync, write_atomically
+from prototxt.messages import caffe_pb2
+
+if TYPE_CHECKING:  # who only looks for a snapshot does not load Caffe
+    import caffe
 
 MARKER = re.compile(r"iter_(\d+)\.json")
 
@@ -28,7 +31,7 @@ class Snapshot:
     sha256: dict[str, str]  # of the files, by name
 
 
-def take(solver: caffe.SGDSolver, prefix: Path, seconds: float, losses: list[float]) -> Snapshot:
+def take(solver: "caffe.SGDSolver", prefix: Path, seconds: float, losses: list[float]) -> Snapshot:
     """Write the solver's state to <prefix>_iter_<n>; it counts once its marker is there, which is written last."""
     folder, iteration = prefix.parent, solver.iter
     folder.mkdir(exist_ok=True)
@@ -47,10 +50,14 @@ def take(solver: caffe.SGDSolver, prefix: Path, seconds: float, losses: list[flo
     return snapshot
 
 
-def newest(folder: Path) -> Snapshot | None:
-    """The newest snapshot whose files are what they were when it was taken; damaged ones do not count."""
+def newest(folder: Path, last: int | None = None, kind: str = "") -> Snapshot | None:
+    """The newest snapshot, up to iteration `last`, whose files are what they were when it was taken.
+
+    Damaged ones do not count. With `kind` only the file that ends so is looked at: 'caffemodel' for the weights alone.
+    """
     for snapshot in sorted(_marked(folder), key=lambda s: s.iteration, reverse=True):
-        if all(_is_whole(folder / name, digest) for name, digest in snapshot.sha256.items()):
+        files = {folder / name: digest for name, digest in snapshot.sha256.items() if name.endswith(kind)}
+        if (last is None or snapshot.iteration <= last) and files and all(map(_is_whole, files, files.values())):
             return snapshot
     return None
 
@@ -75,7 +82,7 @@ def prune(prefix: Path, keep: int) -> None:
 
 
 def resume(
-    solver: caffe.SGDSolver, snapshot: Snapshot, prefix: Path, batches: int, before: Callable[[int], None]
+    solver: "caffe.SGDSolver", snapshot: Snapshot, prefix: Path, batches: int, before: Callable[[int], None]
 ) -> None:
     """Bring a new solver to where the snapshot was taken, its data and its random stream included.
 
@@ -92,12 +99,12 @@ def resume(
     _restore(solver, _file(prefix, snapshot.iteration, "solverstate"))
 
 
-def _has_place(net: caffe.Net, index: int, kind: str) -> bool:
+def _has_place(net: "caffe.Net", index: int, kind: str) -> bool:
     """Whether a layer's next output depends on how often it ran: it reads records, or draws random numbers."""
     return kind == "Dropout" or not len(net._bottom_ids(index))
 
 
-def _restore(solver: caffe.SGDSolver, state: Path) -> None:
+def _restore(solver: "caffe.SGDSolver", state: Path) -> None:
     """Restore from a .solverstate, which names its .caffemodel by a path: that of the folder before it was moved."""
     param = caffe_pb2.SolverState.FromString(state.read_bytes())
     model = state.with_suffix(".caffemodel")
