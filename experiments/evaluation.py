@@ -78,13 +78,30 @@ def scores(labels: np.ndarray, outputs: np.ndarray) -> Scores:
 
     Raises UserError unless the outputs are finite.
     """
+    log_p = _log_p(outputs)
+    loss = abs(np.take_along_axis(log_p, labels[:, None], axis=1).mean())
+    return Scores(labels, _p_good(log_p), float(loss))
+
+
+def p_good(outputs: np.ndarray) -> np.ndarray:
+    """The probability of good of n photos (n float32) from the last layer's outputs (n x 2), as the test pass has it.
+
+    Raises UserError unless the outputs are finite.
+    """
+    return _p_good(_log_p(outputs))
+
+
+def _p_good(log_p: np.ndarray) -> np.ndarray:
+    return np.exp(log_p[:, 1]).astype(np.float32)
+
+
+def _log_p(outputs: np.ndarray) -> np.ndarray:
+    """The logarithm of the softmax, n x 2; UserError unless the outputs are finite."""
     if not np.isfinite(outputs).all():
         raise UserError("the net's outputs are not finite: the run diverged; a lower base_lr is the usual fix")
     outputs = outputs.astype(float)
     shifted = outputs - outputs.max(axis=1, keepdims=True)
-    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    loss = abs(np.take_along_axis(log_p, labels[:, None], axis=1).mean())
-    return Scores(labels, np.exp(log_p[:, 1]).astype(np.float32), float(loss))
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 def _scored_blobs(net: caffe.Net) -> tuple[str, str]:
