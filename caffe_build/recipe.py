@@ -14,6 +14,7 @@ from caffe_build.packages import PYTHON, SITE
 from files import sha256
 
 HERE = Path(__file__).resolve().parent
+PATCHES = HERE / "patches"
 VERSION = "1.0.0"
 COMPILER = "/usr/bin/g++"
 # No -march: BLAS picks its own code for the processor, and the rest gains nothing from it (measured), so a
@@ -41,6 +42,7 @@ PACKAGES = (
 WHEELS = ("numpy", "scipy-openblas32")
 OPENBLAS = SITE / "scipy_openblas32"
 NO_CUDNN = "none"
+DEFAULT, MINIMAL = "default", "minimal"  # choices of patches; another one is names of optional patches
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Recipe:
     cuda: dict[str, str]  # the versions of CUDA and cuDNN, the architectures; {} for the CPU
     flags: str
     options: dict[str, str]
-    patches: dict[str, str]  # file name -> sha256
+    choice: str  # of patches: DEFAULT, MINIMAL, or DEFAULT's and these
+    patches: dict[str, str]  # the file in patches/ -> sha256, in the order in which they are applied
     compiler: str
     python: str
     packages: dict[str, str]  # the system's packages and wheels -> version
@@ -75,6 +78,7 @@ class Recipe:
             "variant": self.variant,
             "blas": self.blas,
             **self.cuda,
+            **({} if self.choice == DEFAULT else {"patches": self.choice}),
             "flags": self.flags,
             "compiler": self.compiler,
             "numpy": self.packages["numpy"],
@@ -90,10 +94,12 @@ class Recipe:
                 "no cuDNN" if self.cuda["cudnn"] == NO_CUDNN else f"cuDNN {self.cuda['cudnn']}",
                 f"sm {self.cuda['architectures']}",
             ]
+        if self.choice != DEFAULT:
+            parts.append(f"patches: {self.choice}")
         return f"Caffe {VERSION} ({', '.join(parts)})"
 
 
-def cpu(requirements: Path) -> Recipe:
+def cpu(requirements: Path, choice: str = DEFAULT) -> Recipe:
     """Describe Caffe for the CPU, on OpenBLAS, with the Python packages that `requirements` pins."""
     pins = pinned(requirements)
     wheels = {name: pins[name] for name in WHEELS}
@@ -109,7 +115,8 @@ def cpu(requirements: Path) -> Recipe:
             "OpenBLAS_INCLUDE_DIR": f"{{here}}/include;{{venv}}/{OPENBLAS}/include",  # our cblas.h before the wheel's
             "OpenBLAS_LIB": f"{{venv}}/{OPENBLAS}/lib/libscipy_openblas.so",
         },
-        patches={patch.name: sha256(patch) for patch in sorted(HERE.glob("patches/*.patch"))},
+        choice=choice,
+        patches=patches(choice, gpu=False),
         compiler=compiler_version(),
         python=platform.python_version(),
         packages=installed(PACKAGES) | wheels,
@@ -117,9 +124,9 @@ def cpu(requirements: Path) -> Recipe:
     )
 
 
-def gpu(requirements: Path, architectures: Sequence[str], cudnn: bool) -> Recipe:
+def gpu(requirements: Path, architectures: Sequence[str], cudnn: bool, choice: str = DEFAULT) -> Recipe:
     """Describe Caffe for GPUs of these architectures, with cuDNN or without; on the CPU it computes as `cpu`'s."""
-    base = cpu(requirements)
+    base = cpu(requirements, choice)
     pins = pinned(cuda.RUN) | pinned(cuda.COMPILE)
     return replace(
         base,
@@ -145,9 +152,33 @@ def gpu(requirements: Path, architectures: Sequence[str], cudnn: bool) -> Recipe
             "CUDA_ARCH_PTX": architectures[-1],
             "CUDA_NVCC_FLAGS": "--compress-mode=size",
         },
+        patches=patches(choice, gpu=True),
         packages=base.packages | pins,
         builder=base.builder | hashes("cuda.py", "include/cudnn.h"),
     )
+
+
+def patches(choice: str, gpu: bool) -> dict[str, str]:
+    """Hash the patches of a choice.
+
+    Caffe is not compiled, imported or tested here without those in needed/. Those in default/ change no result.
+    Those in the gpu/ of each touch what is compiled for GPUs alone, and are no part of a build for the CPU.
+    """
+    chosen = _in_folder("needed", gpu)
+    if choice != MINIMAL:
+        chosen += _in_folder("default", gpu)
+        chosen += [patch for patch in _in_folder("optional", gpu) if patch.stem in choice.split()]
+    return {str(patch.relative_to(PATCHES)): sha256(patch) for patch in chosen}
+
+
+def optional_patches(gpu: bool) -> list[str]:
+    """Name the patches that are applied only where they are asked for."""
+    return [patch.stem for patch in _in_folder("optional", gpu)]
+
+
+def _in_folder(kind: str, gpu: bool) -> list[Path]:
+    found = sorted(PATCHES.glob(f"{kind}/*.patch"))
+    return found + sorted(PATCHES.glob(f"{kind}/gpu/*.patch")) if gpu else found
 
 
 def hashes(*names: str) -> dict[str, str]:
