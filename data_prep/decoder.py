@@ -47,12 +47,13 @@ DECODED = {
     rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51": "JPEG 2000",
     rb"....ftypavi[fs]": "AVIF",
 }
+PDF = "a PDF"
 FOREIGN = {
     rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)": "an HEIC file",
     rb"\0\0\0\x0cJXL |\xff\x0a": "a JPEG XL file",
     rb"II\*\0....CR|....ftypcrx |FUJIFILMCCD-RAW|IIR[OS]|MMOR|IIU\0|FOVb": "a camera's raw file",
     rb"8BPS": "a Photoshop file",
-    rb"%PDF": "a PDF",
+    rb"%PDF": PDF,
 }
 SIZED_BY_PILLOW = ("PNG", "GIF", "WEBP", "BMP", "TIFF", "JPEG2000", "AVIF", "PPM", "SUN")
 REDUCED = 254  # TIFF's tag NewSubfileType; its lowest bit says that the picture is a preview of another
@@ -70,6 +71,11 @@ def decode(data: bytes) -> np.ndarray:
     if not data:
         raise DamagedPicture("the file is empty")
     return _decode_jpeg(data) if data.startswith(jpeg.START) else _decode_other(data)
+
+
+def is_picture(start: bytes) -> bool:
+    """Whether a file that begins so is a picture by its content, be it of a kind that cannot be decoded here."""
+    return _named(start, DECODED) is not None or _named(start, FOREIGN) not in (None, PDF)
 
 
 def _decode_jpeg(data: bytes) -> np.ndarray:
