@@ -44,7 +44,8 @@ class TestPass:
         self.labels = np.array(labels)
         self.position = 0  # the photo that the data layer gives next
         self.outputs_blob, self.labels_blob = _scored_blobs(net)
-        self.batch = _checked_batch(net, self.outputs_blob, self.labels_blob)
+        self.batch = net.blobs[self.labels_blob].data.size
+        checked_outputs(net, self.outputs_blob, self.batch)
 
     def run(self, before_batch: Callable[[], None] = lambda: None) -> Scores:
         """One pass over the whole test set, at the speed of the net; `before_batch` may raise to end it.
@@ -70,7 +71,7 @@ class TestPass:
         self.position = (self.position + self.batch) % len(self.labels)
         if not np.array_equal(self.net.blobs[self.labels_blob].data.ravel(), self.labels[photos]):
             raise UserError("the net's test photos have other labels than manifest.csv: prepare the dataset again")
-        return photos, self.net.blobs[self.outputs_blob].data.reshape(self.batch, -1)
+        return photos, checked_outputs(self.net, self.outputs_blob, self.batch)
 
 
 def scores(labels: np.ndarray, outputs: np.ndarray) -> Scores:
@@ -117,13 +118,12 @@ def _scored_blobs(net: caffe.Net) -> tuple[str, str]:
     return last[0][0], sources[0][1]
 
 
-def _checked_batch(net: caffe.Net, outputs: str, labels: str) -> int:
-    """The photos of a batch; UserError unless there is one label and one output per class for each."""
-    batch, classes = net.blobs[labels].data.size, stated("finetuning.classes")
-    shape = net.blobs[outputs].data.shape
-    if shape[0] != batch or net.blobs[outputs].data.size != batch * classes:
+def checked_outputs(net: caffe.Net, outputs: str, batch: int) -> np.ndarray:
+    """The last layer's outputs, batch x 2; UserError unless there is one per class for each photo of the batch."""
+    found, classes = net.blobs[outputs].data, stated("finetuning.classes")
+    if found.shape[0] != batch or found.size != batch * classes:
         raise UserError(
-            f"layer {LAST_LAYER} gives {'x'.join(map(str, shape))} for {batch} labels: it has to give {classes} numbers"
-            f" for each photo (num_output: {classes})"
+            f"layer {LAST_LAYER} gives {'x'.join(map(str, found.shape))} for {batch} labels: it has to give {classes}"
+            f" numbers for each photo (num_output: {classes})"
         )
-    return batch
+    return found.reshape(batch, -1)
