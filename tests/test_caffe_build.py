@@ -3,11 +3,13 @@
 from user_error import UserError
 
 import dataclasses
+import itertools
 import json
 import os
 import platform
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,6 +34,7 @@ RECIPE = recipe.Recipe(
     cuda={},
     flags="-O2",
     options={"BLAS": "open"},
+    choice=recipe.DEFAULT,
     patches={"a.patch": "0"},
     compiler="g++ 1",
     python="3.11.0",
@@ -39,6 +42,10 @@ RECIPE = recipe.Recipe(
     builder={"build.py": "0"},
 )
 INSTALLED = variant.choose(REQUIREMENTS, {}, install.describe())  # the one that the tests run with
+
+
+OPTIONAL = recipe.optional_patches(gpu=True)
+PATCH_CHOICES = (recipe.MINIMAL, recipe.DEFAULT, *OPTIONAL, " ".join(OPTIONAL))
 
 
 def run(*command, env=None, cwd=None) -> subprocess.CompletedProcess:
@@ -80,6 +87,7 @@ def test_each_choice_is_another_key():
         recipe.gpu(REQUIREMENTS, cuda.ARCHITECTURES, cudnn=True),
         recipe.gpu(REQUIREMENTS, cuda.ARCHITECTURES, cudnn=False),
         recipe.gpu(REQUIREMENTS, ["90"], cudnn=True),
+        *(recipe.gpu(REQUIREMENTS, ["90"], True, choice) for choice in PATCH_CHOICES if choice != recipe.DEFAULT),
     ]
     assert len({each.key() for each in recipes}) == len(recipes)
 
@@ -88,6 +96,28 @@ def test_the_recipe_knows_the_version_of_everything_that_caffe_is_linked_with():
     found = recipe.installed(recipe.PACKAGES)
     for pattern in recipe.PACKAGES:
         assert any(Path(name).match(pattern) for name in found), pattern
+
+
+@pytest.mark.parametrize(
+    ("patch", "changed"),
+    [
+        ("needed/new", ("cpu", "gpu")),
+        ("default/new", ("cpu", "gpu")),
+        ("needed/gpu/new", ("gpu",)),
+        ("default/gpu/new", ("gpu",)),
+        ("optional/new", ()),
+        ("optional/gpu/new", ()),
+    ],
+)
+def test_a_patch_changes_the_builds_that_it_is_part_of(patch, changed, tmp_path, monkeypatch):
+    def keys() -> dict[str, str]:
+        return {"cpu": recipe.cpu(REQUIREMENTS).key(), "gpu": recipe.gpu(REQUIREMENTS, ["90"], True).key()}
+
+    monkeypatch.setattr(recipe, "PATCHES", shutil.copytree(recipe.PATCHES, tmp_path / "patches"))
+    before = keys()
+    (tmp_path / "patches" / f"{patch}.patch").write_text("Why: a test.\n")
+    after = keys()
+    assert {name for name in before if before[name] != after[name]} == set(changed)
 
 
 # The choice
@@ -124,8 +154,49 @@ def test_what_is_not_asked_for_stays_as_it_is(asked, held, chosen):
 
 
 @pytest.mark.parametrize(
+    ("asked", "held", "chosen"),
+    [
+        ({}, CPU, None),
+        ({}, CPU | {"patches": "minimal"}, "minimal"),
+        ({"CAFFE_PATCHES": ""}, GPU | {"patches": "gpu-data"}, "gpu-data"),
+        ({"CAFFE_PATCHES": "default"}, GPU | {"patches": "gpu-data"}, None),
+        ({"CAFFE_PATCHES": "minimal"}, GPU | {"patches": "gpu-data"}, "minimal"),
+        ({"CAFFE_PATCHES": "gpu-data, cudnn-shared-workspace"}, GPU, "cudnn-shared-workspace gpu-data"),
+        ({"CUDA": "0"}, GPU | {"patches": "gpu-data"}, None),
+        ({"CUDA": "0"}, GPU | {"patches": "minimal"}, "minimal"),
+        ({}, GPU | {"patches": "of-an-earlier-version gpu-data"}, "gpu-data"),
+    ],
+)
+def test_a_choice_of_patches_stays_and_is_said_where_it_is_not_the_default(asked, held, chosen):
+    chosen_recipe = variant.choose(REQUIREMENTS, asked, held)
+    assert chosen_recipe.facts().get("patches") == chosen
+    assert (f"patches: {chosen}" in chosen_recipe.title()) == (chosen is not None)
+
+
+@pytest.mark.parametrize("choice", PATCH_CHOICES)
+def test_minimal_is_what_is_needed_and_optional_patches_come_on_top_of_the_default(choice):
+    applied = recipe.patches(choice, gpu=True)
+    kinds = [name.partition("/")[0] for name in applied]
+    assert kinds == sorted(kinds, key=("needed", "default", "optional").index)
+    assert ("default" in kinds) == (choice != recipe.MINIMAL)
+    assert [Path(name).stem for name in applied if name.startswith("optional/")] == [
+        name for name in choice.split() if name in OPTIONAL
+    ]
+
+
+@pytest.mark.parametrize("asked", ["gpu-data", "minimal cudnn-shared-workspace", "default minimal", "52"])
+def test_unknown_patches_are_refused_with_the_names_of_those_that_there_are(asked):
+    with pytest.raises(UserError) as refusal:
+        variant.choose(REQUIREMENTS, {"CAFFE_PATCHES": asked}, CPU)
+    for name in ("default", "minimal", *(f"{name} (with CUDA=1)" for name in OPTIONAL)):
+        assert name in str(refusal.value)
+
+
+@pytest.mark.parametrize(
     "asked",
     [
+        "CAFFE_PATCHES=foo",
+        "CAFFE_PATCHES=gpu-data minimal",
         "CUDA=yes",
         "CUDA=0,1",
         "CUDA=/usr/local/cuda",
@@ -422,10 +493,62 @@ def test_every_package_is_pinned_with_a_hash(requirements, least):
 
 
 def test_every_patch_says_why_in_its_first_line():
-    patches = sorted((ROOT / "caffe_build" / "patches").glob("*.patch"))
+    patches = sorted(recipe.PATCHES.rglob("*.patch"))
     assert patches
     for patch in patches:
         assert patch.read_text().startswith("Why: "), patch
+
+
+def test_every_patch_is_part_of_a_build():
+    applied = recipe.patches(" ".join(OPTIONAL), gpu=True)
+    assert set(applied) == {str(patch.relative_to(recipe.PATCHES)) for patch in recipe.PATCHES.rglob("*.patch")}
+
+
+def touched(patch: str) -> list[str]:
+    return re.findall(r"^--- a/(\S+)", (recipe.PATCHES / patch).read_text(), re.MULTILINE)
+
+
+@pytest.fixture
+def patched(tmp_path):
+    """patched(patches): a folder with the files of Caffe that any patch touches, as these patches leave them."""
+    original = cache.folder() / source.ENTRY
+    if not original.is_dir():
+        pytest.skip("Caffe's source is not in the cache")
+    folders = (tmp_path / str(number) for number in itertools.count())
+
+    def apply(patches) -> Path:
+        folder = next(folders)
+        for file in {file for patch in recipe.patches(" ".join(OPTIONAL), gpu=True) for file in touched(patch)}:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(original / file, folder / file)
+        for patch in patches:
+            done = run("patch", "--strip=1", "--fuzz=0", "--input", recipe.PATCHES / patch, cwd=folder)
+            assert done.returncode == 0, done.stdout
+        return folder
+
+    return apply
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_the_patches_of_every_choice_apply(gpu, patched):
+    for choice in PATCH_CHOICES:
+        patched(recipe.patches(choice, gpu))
+
+
+def test_patches_for_gpus_change_nothing_that_is_compiled_for_the_cpu(patched):
+    """Of the default ones: optional ones are in no build for the CPU at all."""
+
+    def seen_by_the_compiler(folder: Path, file: str) -> str:
+        text = "".join(line for line in (folder / file).open() if not line.startswith("#include"))
+        command = ["g++", "-E", "-P", "-DCPU_ONLY", "-x", "c++", "-"]
+        return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+
+    for_the_cpu = recipe.patches(recipe.DEFAULT, gpu=False)
+    for_gpus = recipe.patches(recipe.DEFAULT, gpu=True)
+    without, with_all = patched(for_the_cpu), patched(for_gpus)
+    for file in {file for patch in for_gpus if patch not in for_the_cpu for file in touched(patch)}:
+        if not file.endswith(".cu"):
+            assert seen_by_the_compiler(without, file) == seen_by_the_compiler(with_all, file), file
 
 
 # The cache
