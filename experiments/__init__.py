@@ -6,7 +6,8 @@ weights.py     the pretrained models: which they are, whether they are there; do
 unwritten.py   nets and solvers that `run` writes first, of a dataset that the paper does not know
 planning.py    run + prototxts + pretrained model + threads -> a job (job.py), or done already
 doctor.py      what this machine lacks, finding by finding (finding.py), of its datasets by doctor_datasets.py
-preflight.py   each job tried, in seconds, before it starts
+preflight.py   each job tried, in seconds, before it starts; footprint.py: the memory that its nets take
+memory.py      whether the runs that will be side by side can fit into what is free
 sweep.py       the command `run`: all of these, then launch.py: one child process a run, on its GPU or cores
 finetuning.py  the child: build, start (transfer.py) or resume (snapshots.py), then for each stop of course.py:
 step (losses.py, pulse.py), evaluate (evaluation.py), snapshot; record.py keeps run.json

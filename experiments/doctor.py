@@ -16,7 +16,7 @@ import psutil
 import commands
 from caffe_build.install import describe
 from data_prep import space
-from experiments import doctor_datasets, gpus, planning, preflight, weights
+from experiments import doctor_datasets, gpus, memory, planning, preflight, weights
 from experiments.finding import Finding
 from experiments.job import Job
 from experiments.planning import Options
@@ -90,7 +90,14 @@ def check_up(
         for run in runs
         if run not in done
     ]
-    return [*found, *refused, *_trials(jobs), disk(left, options.results)]
+    trials = preflight.try_out(jobs)
+    found += [*refused, *_trials(jobs, trials)]
+    if not any(finding.problem and finding.subject == "GPU" for finding in found):
+        cards = [] if options.gpus is None else gpus.listed()
+        for dataset in dict.fromkeys(run.dataset for run in runs):  # `run` does one at a time
+            together = [job for job in jobs if job.run.dataset == dataset and job.run not in done]
+            found += memory.examine(together, trials, options, cards)
+    return [*found, disk(left, options.results)]
 
 
 def _jobs(runs: Sequence[Run], options: Options) -> tuple[list[Job], list[Finding]]:
@@ -100,18 +107,18 @@ def _jobs(runs: Sequence[Run], options: Options) -> tuple[list[Job], list[Findin
         model = weights.pretrained(run.dataset, run.network)
         if (options.data / run.dataset / "summary.json").exists() and model.path.exists():
             try:
-                jobs.append(planning.job(run, options, threads=None))
+                together = [other for other in runs if other.dataset == run.dataset]
+                jobs.append(planning.job(run, options, planning.default_threads(together, options)))
             except UserError as error:
                 refused.append(Finding("prototxt", f"{run.name}: {error}", True))
     return jobs, refused
 
 
-def _trials(jobs: Sequence[Job]) -> Iterator[Finding]:
+def _trials(jobs: Sequence[Job], trials: Mapping[str, preflight.Trial]) -> Iterator[Finding]:
     """What Caffe and the harness say of the jobs' prototxts."""
     for line in dict.fromkeys(line for job in jobs for line in (*job.prototxts.programs, *job.prototxts.warnings)):
         yield Finding("prototxt", f"warning: {line}")
     fit = []
-    trials = preflight.try_out(jobs)
     for name, trial in {job.run.variant: trials[job.run.name] for job in jobs}.items():
         if trial.edits:
             files = " and ".join(sorted(trial.edits))
@@ -155,32 +162,40 @@ def _gpus(wanted: list[int]) -> Iterator[Finding]:
     except UserError as error:
         yield Finding("GPU", str(error), True)
         return
+    caffe = describe(Path(sys.prefix))
     for gpu in there:
-        yield Finding("GPU", f"{gpu.index}: {gpu}")
+        yield from _gpu(gpu, caffe if gpu.index in wanted else {})
     for index in sorted(set(wanted) - {gpu.index for gpu in there}):
         yield Finding("GPU", f"there is none of number {index}: give one of those above (--gpu)", True)
-    caffe = describe(Path(sys.prefix))
     if caffe.get("variant") == "cpu":
         yield Finding(
             "GPU", "this Caffe is built for the CPU: type `make setup CUDA=1`, or give --cpu (make: CPU=1)", True
         )
-    elif "cuda" in caffe:
-        for gpu in there:
-            if gpu.index in wanted:
-                misfits = list(gpus.misfits(gpu, caffe["cuda"], tuple(caffe["architectures"].split())))
-                yield from (Finding("GPU", misfit, True) for misfit in misfits)
-                if not misfits and (refusal := gpus.refusal(gpu.index)):
-                    yield Finding("GPU", f"{gpu.index}: {refusal}", True)
+
+
+def _gpu(gpu: gpus.Gpu, caffe: Mapping[str, str]) -> Iterator[Finding]:
+    """One card, and what the Caffe of these facts has against it, if it is for GPUs."""
+    if "cuda" not in caffe:
+        yield Finding("GPU", f"{gpu.index}: {gpu}")
+        return
+    misfits = list(gpus.misfits(gpu, caffe["cuda"], tuple(caffe["architectures"].split())))
+    said = ""
+    if not misfits:
+        try:
+            said = gpus.ask_cuda(gpu)
+        except UserError as error:
+            misfits = [f"{gpu.index}: {error}"]
+    yield Finding("GPU", f"{gpu.index}: {gpu}; CUDA: {said}" if said else f"{gpu.index}: {gpu}")
+    yield from (Finding("GPU", misfit, True) for misfit in misfits)
 
 
 def _memory(models: list[weights.Model]) -> Finding:
-    free = psutil.virtual_memory().available / 2**30
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     need = ADDRESS_SPACE + ADDRESS_SPACE_PER_WEIGHT_BYTE * max((model.bytes for model in models), default=0)
     if limit != resource.RLIM_INFINITY and limit < need:
         text = f"this shell allows {limit / 2**30:.1f} GiB of address space, a run takes some {need / 2**30:.1f}"
         return Finding("memory", f"{text}: type `ulimit -v unlimited`", True)
-    return Finding("memory", f"{free:.1f} GiB free, {psutil.cpu_count()} cores")
+    return Finding("memory", f"{memory.free() / 2**30:.1f} GiB free, {psutil.cpu_count()} cores")
 
 
 def _model(model: weights.Model, fetch: bool) -> Finding:

@@ -8,9 +8,12 @@ LAYER = re.compile(r"\] (?:Creating Layer (\S+)|Network initialization done)")
 KNOWN_TYPES = re.compile(r" \(known types: .*?\)")  # some 700 characters
 PYTHON_ERROR = re.compile(r"^\w[\w.]*(?:Error|Exception)\b.*", re.MULTILINE)
 
+SMALLER_BATCHES = (
+    "half the batch_size in train_val.prototxt with iter_size: 2 in the solver (that of the test net changes no score)"
+)
 FULL_GPU = (
-    "the GPU's memory is full: fewer runs on it (--per-gpu), another one (--gpu), or half the batch_size in"
-    " train_val.prototxt with iter_size: 2 in the solver; nvidia-smi shows who uses it"
+    f"the GPU's memory is full: fewer runs on it (--per-gpu), another one (--gpu), or {SMALLER_BATCHES}; nvidia-smi"
+    " shows who uses it"
 )
 GPU_FAULT = (
     "the GPU or its driver failed, and the same command resumes from the last snapshot; where it happens again take"
@@ -21,6 +24,7 @@ FOREIGN_CUDNN = (
     "the GPU's memory may be full (nvidia-smi), or libraries of another cuDNN were loaded: try again without"
     " LD_LIBRARY_PATH"
 )
+OLD_DRIVER = "NVIDIA's driver is older than this Caffe's CUDA: install a newer one, or give --cpu"
 LIBRARIES = "CUDA's libraries in .venv are not whole: type `make setup CUDA=1`"
 
 # What Caffe, CUDA and the kernel say, and what a user can do. CUDA's texts are those of cudaGetErrorString.
@@ -28,8 +32,8 @@ ADVICE = {
     "out of memory": FULL_GPU,
     "no kernel image is available": "this Caffe has no code for that GPU: type `make setup CUDA=1`, which builds it for"
     " every card from Turing on",
-    "driver version is insufficient": "NVIDIA's driver is older than this Caffe's CUDA: install a newer one, or give"
-    " --cpu",
+    "driver version is insufficient": OLD_DRIVER,
+    "unsupported toolchain": OLD_DRIVER,
     "unsupported display driver": "NVIDIA's driver does not go with the CUDA libraries that were loaded: no"
     " compatibility libraries (cuda-compat) may be in LD_LIBRARY_PATH, and after a change of driver the machine has to"
     " be started again",
@@ -44,6 +48,8 @@ ADVICE = {
     "illegal memory access": GPU_FAULT,
     "unspecified launch failure": GPU_FAULT,
     "misaligned address": GPU_FAULT,
+    "launch timed out": "this GPU drives a display, and the driver stops what keeps it for seconds: take another one"
+    " (--gpu), or end the graphical session",
     "(999 vs. 0)": "the driver is in no good state: start the machine, or the container, again",
     "CUBLAS_STATUS_NOT_INITIALIZED": "often the GPU's memory is full: nvidia-smi shows who uses it; fewer runs on it"
     " (--per-gpu), or another one (--gpu)",

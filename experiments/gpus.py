@@ -21,9 +21,13 @@ from experiments.failures import last_words
 
 NUMBERING = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # for a child's environment: CUDA counts as nvidia-smi does
 UNKNOWN = "[N/A]"  # how nvidia-smi says so
+PLAIN_LOG = {"GLOG_logtostderr": "1", "GLOG_minloglevel": "0", "GLOG_log_prefix": "1", "GLOG_colorlogtostderr": "0"}
+MIB = 2**20
 SECONDS = 60  # that CUDA may take to start; some on machines with many cards
 OTHERWISE = "or give --cpu (make: CPU=1)"
 DRIVERS = "from NVIDIA's own repository, as Debian's can be older"
+# Lines of `caffe device_query`: "I1124 10:00:00.000000    77 common.cpp:181] Name:                     NVIDIA A100".
+ANSWERED = re.compile(r"\] ([A-Z][a-z ]+): +(.+)$", re.MULTILINE)
 # Lines of `nvidia-smi -L`: "GPU 0: NVIDIA A100 (UUID: GPU-1)", then "  MIG 1g.5gb     Device  0: (UUID: MIG-2)".
 LISTED = re.compile(r"^(GPU|\s+MIG) (.*?)(?:\s+Device\s+\d+)?: .*?\(UUID: (\S+)\)", re.MULTILINE)
 
@@ -38,6 +42,7 @@ class Gpu:
     compute_cap: str  # as nvidia-smi has it: 9.0
     used: str  # MiB, or UNKNOWN
     total: str
+    free: str
     processes: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -47,6 +52,11 @@ class Gpu:
         text = f"{self.name}, driver {self.driver}, {memory}"
         return f"{text} ({users})" if users else text
 
+    @property
+    def bytes_free(self) -> int | None:
+        """What is free of its memory; None where nvidia-smi does not know."""
+        return int(self.free) * MIB if self.free.isdecimal() else None
+
 
 def listed() -> list[Gpu]:
     """All GPUs that CUDA may use, numbered as CUDA does; UserError where none can be seen."""
@@ -55,7 +65,7 @@ def listed() -> list[Gpu]:
     processes: dict[str, list[str]] = {}
     for uuid, pid, used, name in _query("compute-apps", "gpu_uuid,pid,used_memory,process_name"):
         processes.setdefault(uuid, []).append(f"process {pid}, {name}: {used} MiB")
-    rows = _query("gpu", "index,uuid,name,driver_version,compute_cap,memory.used,memory.total")
+    rows = _query("gpu", "index,uuid,name,driver_version,compute_cap,memory.used,memory.total,memory.free")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         wanted = [name for name in visible.split(",") if name]  # numbers, or the beginnings of UUIDs
@@ -79,15 +89,30 @@ def misfits(gpu: Gpu, toolkit: str, architectures: tuple[str, ...]) -> Iterator[
         yield f"{text}: {f'type `{command}`' if lacking else 'take a newer card'}, {OTHERWISE}"
 
 
-def refusal(index: int) -> str | None:
-    """Why Caffe itself cannot use a GPU, which nvidia-smi need not know; None where it can."""
-    command = [Path(sys.prefix, "bin", "caffe"), "device_query", f"--gpu={index}"]
-    own = os.environ | NUMBERING | {"LD_LIBRARY_PATH": library_path(), "GLOG_logtostderr": "1"}
+def ask_cuda(gpu: Gpu) -> str:
+    """What CUDA says of a GPU, through Caffe, that nvidia-smi did not; UserError where Caffe cannot use it."""
+    command = [Path(sys.prefix, "bin", "caffe"), "device_query", f"--gpu={gpu.index}"]
+    own = os.environ | NUMBERING | {"LD_LIBRARY_PATH": library_path(), **PLAIN_LOG}
     try:
         done = subprocess.run(command, env=own, capture_output=True, text=True, errors="replace", timeout=SECONDS)
     except subprocess.TimeoutExpired:
-        return f"no answer to `caffe device_query` in {SECONDS} s: the driver hangs, {OTHERWISE}"
-    return last_words(done.stderr, done.returncode) if done.returncode else None
+        raise UserError(f"no answer to `caffe device_query` in {SECONDS} s: the driver hangs, {OTHERWISE}") from None
+    if done.returncode:
+        raise UserError(last_words(done.stderr, done.returncode))
+    return _answer(gpu, dict(ANSWERED.findall(done.stderr)))
+
+
+def _answer(gpu: Gpu, facts: dict[str, str]) -> str:
+    name, version = facts.get("Name", gpu.name), [facts.get(f"{part} revision number") for part in ("Major", "Minor")]
+    memory, processors = facts.get("Total global memory"), facts.get("Number of multiprocessors")
+    said = [
+        "" if name == gpu.name else f"this is {name}",  # a part of a card, or another card: the numbering failed
+        f"compute capability {'.'.join(version)}" if all(version) else "",
+        f"{int(memory) / 2**30:.1f} GiB" if memory else "",
+        f"{processors} multiprocessors" if processors else "",
+        "kernels that run for seconds are stopped" if facts.get("Kernel execution timeout") == "Yes" else "",
+    ]
+    return ", ".join(filter(None, said))
 
 
 def library_path() -> str:
@@ -107,7 +132,7 @@ def _parts(rows: list[list[str]]) -> list[list[str]]:
         if kind == "GPU":
             gpu = whole.get(uuid, [])
         elif gpu:
-            parts.append(["", uuid, f"{gpu[2]} (MIG {name})", *gpu[3:5], UNKNOWN, UNKNOWN])
+            parts.append(["", uuid, f"{gpu[2]} (MIG {name})", *gpu[3:5], UNKNOWN, UNKNOWN, UNKNOWN])
     return parts
 
 

@@ -2,7 +2,8 @@
 
 `python -m experiments.preflight`, a Job on standard input, is the child process that holds Caffe: it builds the solver
 with both nets, on the CPU, reads a batch through each data layer, holds the net against the pretrained model, scores a
-batch through the real evaluator, and takes one snapshot into a temporary folder. It says what it found in JSON.
+batch through the real evaluator, takes one snapshot into a temporary folder, and counts the memory that the nets take.
+It says what it found in JSON.
 """
 
 from user_error import UserError
@@ -22,6 +23,7 @@ from pathlib import Path
 import psutil
 
 from experiments.failures import last_words
+from experiments.footprint import Footprint, footprint
 from experiments.job import Job
 from experiments.launch import environment
 from experiments.run_folder import RunFolder
@@ -42,6 +44,13 @@ class Trial:
 
     problem: str | None = None
     edits: dict[str, str] = field(default_factory=dict)  # as edits.differences
+    footprint: Footprint | None = None  # where it is fit
+
+    @staticmethod
+    def from_json(text: bytes) -> "Trial":
+        fields = json.loads(text)
+        counted = fields.pop("footprint")
+        return Trial(**fields, footprint=Footprint(**counted) if counted else None)
 
 
 def try_out(jobs: Iterable[Job]) -> dict[str, Trial]:
@@ -68,7 +77,7 @@ def _try(job: Job) -> Trial:
         except subprocess.TimeoutExpired:
             return Trial(f"Caffe gave no answer in {SECONDS // 60} minutes: something in the net waits for ever")
     said = [line for line in done.stdout.splitlines() if line.startswith(REPORT)]  # a Python layer may print, too
-    trial = Trial(**json.loads(said[-1].removeprefix(REPORT))) if said else Trial()
+    trial = Trial.from_json(said[-1].removeprefix(REPORT)) if said else Trial()
     if done.returncode:
         return replace(trial, problem=last_words(done.stderr.decode(errors="replace"), done.returncode))
     return trial
@@ -91,7 +100,8 @@ def main() -> None:
     edits = differences(job.run, job.prototxts, job.data)
     _report(Trial(edits=edits))  # Caffe may abort this process
     try:
-        _check(replace(job, folder=RunFolder(Path(os.environ["TMPDIR"])), gpu=None), "train_val" in edits)
+        own = replace(job, folder=RunFolder(Path(os.environ["TMPDIR"])), gpu=None)
+        _report(Trial(edits=edits, footprint=_check(own, "train_val" in edits)))
     except UserError as error:
         _report(Trial(str(error), edits))
     os._exit(0)  # Caffe's threads are still reading
@@ -102,8 +112,11 @@ def _report(trial: Trial) -> None:
     sys.stdout.flush()
 
 
-def _check(job: Job, is_edited: bool) -> None:
-    """Raise UserError where the job cannot be done; Caffe aborts this process where it cannot build the nets."""
+def _check(job: Job, is_edited: bool) -> Footprint:
+    """What the job takes of memory; UserError where it cannot be done.
+
+    Caffe aborts this process where it cannot build the nets.
+    """
     from data_prep import manifest
     from experiments import finetuning, transfer
     from experiments.evaluation import TestPass
@@ -121,10 +134,11 @@ def _check(job: Job, is_edited: bool) -> None:
     if shutil.disk_usage(job.folder.path).free > SNAPSHOT_BYTES_PER_WEIGHT_BYTE * job.weights.stat().st_size:
         finetuning.prefix(job).parent.mkdir()
         solver.snapshot()
+    return footprint(solver, finetuning.net_param(job), finetuning.solver_param(job))
 
 
 def with_fast_fillers(net: str) -> str:
-    """The text of a net whose weights are all read from a file, or do not matter: it is built in a tenth of the time."""
+    """The text of a net whose weights are all read from a file, or do not matter: built in a tenth of the time."""
     param = messages.parse(net, caffe_pb2.NetParameter())
     for layer in param.layer:
         for parameters in (layer.convolution_param, layer.inner_product_param):

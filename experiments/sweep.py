@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from experiments import doctor, planning, preflight
+from experiments import doctor, gpus, memory, planning, preflight
 from experiments.display import Display, LoudConsole
 from experiments.finding import Finding
 from experiments.job import Job
@@ -45,6 +45,12 @@ def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
     _show_edits(console, jobs, trials)
     _warn(console, (line for job in jobs for line in job.prototxts.warnings))
     unfit |= {name: trial.problem for name, trial in trials.items() if trial.problem}
+    fit = [job for job in jobs if job.run.name not in unfit]
+    room = list(memory.examine(fit, trials, options, [] if options.gpus is None else gpus.listed()))
+    _require(room)
+    for finding in room:
+        if finding.text.startswith(memory.NOTE):
+            _say(console, f"{finding.subject}: {finding.text}")
     if dry_run:
         return _say_what_is_left(console, [*waiting, *(job.run for job in jobs)], options.results, unfit)
     endings = Endings(failed=unfit)
@@ -53,7 +59,6 @@ def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
             inputs = next((job.inputs for job in jobs if job.run == each), {})
             reason = noted_failure(each, each.folder(options.results), inputs, unfit[each.name])
             _say(console, f"{each.name}: failed: {reason}")
-    fit = [job for job in jobs if job.run.name not in unfit]
     if fit:
         with Display(console) as display:
             launch(fit, planning.slots(fit, options), endings, display.listen)

@@ -43,6 +43,52 @@ STACK = "\n*** Check failure stack trace: ***\n    @     0x7f google::LogMessage
             "conv.cu:9] Check failed: status == CUDNN_STATUS_SUCCESS (3009 vs. 0)  Unknown cudnn status",
             "LD_LIBRARY_PATH",
         ),
+        (
+            "common.cpp:152] Check failed: error == cudaSuccess (804 vs. 0)  forward compatibility was attempted on non"
+            " supported HW",
+            "cuda-compat",
+        ),
+        ("common.cpp:152] Check failed: error == cudaSuccess (999 vs. 0)  unknown error", "start the machine"),
+        (
+            "common.cpp:152] Check failed: error == cudaSuccess (35 vs. 0)  CUDA driver version is insufficient for"
+            " CUDA runtime version",
+            "install a newer one",
+        ),
+        (
+            "im2col.cu:61] Check failed: error == cudaSuccess (222 vs. 0)  the provided PTX was compiled with an"
+            " unsupported toolchain.",
+            "install a newer one",
+        ),
+        ("common.cpp:152] Check failed: error == cudaSuccess (100 vs. 0)  no CUDA-capable device is detected", "--cpu"),
+        ("common.cpp:152] Check failed: error == cudaSuccess (101 vs. 0)  invalid device ordinal", "lists them"),
+        ("math.cu:9] Check failed: error == cudaSuccess (702 vs. 0)  the launch timed out and was", "display"),
+        ("math.cu:9] Check failed: error == cudaSuccess (716 vs. 0)  misaligned address", "Xid"),
+        (
+            "common.cpp:9] Check failed: status == CUBLAS_STATUS_SUCCESS (1 vs. 0)  CUBLAS_STATUS_NOT_INITIALIZED",
+            "memory is full",
+        ),
+        (
+            "common.cpp:9] Check failed: status == CUBLAS_STATUS_SUCCESS (8 vs. 0)  CUBLAS_STATUS_ARCH_MISMATCH",
+            "older",
+        ),
+        (
+            "math.cu:9] Check failed: status == CUBLAS_STATUS_SUCCESS (13 vs. 0)  CUBLAS_STATUS_EXECUTION_FAILED",
+            "Xid",
+        ),
+        ("math.cu:9] Check failed: status == CUBLAS_STATUS_SUCCESS (14 vs. 0)  CUBLAS_STATUS_INTERNAL_ERROR", "Xid"),
+        (
+            "common.cpp:9] Check failed: status == CURAND_STATUS_SUCCESS (102 vs. 0)  CURAND_STATUS_ALLOCATION_FAILED",
+            "--per-gpu",
+        ),
+        (
+            "common.cpp:9] Check failed: status == CURAND_STATUS_SUCCESS (203 vs. 0)"
+            "  CURAND_STATUS_INITIALIZATION_FAILED",
+            "Xid",
+        ),
+        (
+            "conv.cu:9] Check failed: status == CUDNN_STATUS_SUCCESS (4 vs. 0)  CUDNN_STATUS_ALLOC_FAILED",
+            "--per-gpu",
+        ),
         ("common.cpp:66] Cannot use GPU in CPU-only Caffe: check mode.", "make setup CUDA=1"),
         ("io.cpp:69] Check failed: proto.SerializeToOstream(&output) ", "make room"),
     ],

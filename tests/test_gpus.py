@@ -23,8 +23,8 @@ FACTS = {"variant": "gpu", "cuda": "13.0", "architectures": "90"}
 SCRIPT = """#!/bin/sh
 case "$*" in
 *compute-apps*) echo "GPU-b2, 4242, 11000, /opt/a, b/python" ;;
-*) echo "0, GPU-a1, NVIDIA H200, 580.65.06, 9.0, 4, 143771"
-   echo "1, GPU-b2, NVIDIA L4, 580.65.06, 8.9, 11004, 23034" ;;
+*) echo "0, GPU-a1, NVIDIA H200, 580.65.06, 9.0, 4, 143771, 143155"
+   echo "1, GPU-b2, NVIDIA L4, 580.65.06, 8.9, 11004, 23034, 11648" ;;
 esac
 """
 
@@ -167,10 +167,42 @@ def test_what_cuda_alone_knows_of_a_card_is_found_before_the_run(nvidia_smi, caf
     assert problems(tmp_path, [0]) == []
 
 
-def test_a_driver_that_hangs_is_found_before_the_run(caffe, monkeypatch):
+LOG = "I1124 10:00:00.000000    77 common.cpp:181] "
+ANSWER = f"""{LOG}Device id:                     0
+{LOG}Major revision number:         9
+{LOG}Minor revision number:         0
+{LOG}Name:                          NVIDIA H200
+{LOG}Total global memory:           150108897280
+{LOG}Maximum dimension of block:    1024, 1024, 64
+{LOG}Number of multiprocessors:     132
+{LOG}Kernel execution timeout:      No"""
+
+
+def line_of(index: int, tmp_path) -> str:
+    found = doctor.examine([], Options(tmp_path, tmp_path, [index], command=""))
+    return next(finding.text for finding in found if finding.text.startswith(f"{index}: "))
+
+
+def test_what_cuda_says_of_a_card_stands_in_its_line(nvidia_smi, caffe, tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "describe", lambda _: FACTS)
+    caffe(f"[ $GLOG_minloglevel = 0 ] && echo '{ANSWER}' >&2")
+    known = "0: NVIDIA H200, driver 580.65.06, 4 of 143771 MiB in use"
+    monkeypatch.setenv("GLOG_minloglevel", "2")
+    assert line_of(0, tmp_path) == f"{known}; CUDA: compute capability 9.0, 139.8 GiB, 132 multiprocessors"
+    watched = ANSWER.replace("NVIDIA H200", "NVIDIA H200 MIG 1g.18gb").replace("timeout:      No", "timeout:      Yes")
+    caffe(f"echo '{watched}' >&2")
+    said = line_of(0, tmp_path)
+    assert "CUDA: this is NVIDIA H200 MIG 1g.18gb, compute" in said
+    assert said.endswith(", kernels that run for seconds are stopped")
+    caffe("exit 0")  # another Caffe, which says nothing
+    assert line_of(0, tmp_path) == known
+
+
+def test_a_driver_that_hangs_is_found_before_the_run(nvidia_smi, caffe, tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "describe", lambda _: FACTS)
     monkeypatch.setattr(gpus, "SECONDS", 0.1)
     caffe("exec sleep 60")
-    assert gpus.refusal(0).startswith("no answer to `caffe device_query` in 0.1 s")
+    assert problems(tmp_path, [0])[0].startswith("0: no answer to `caffe device_query` in 0.1 s")
 
 
 def test_the_cuda_of_the_venv_goes_before_any_other(monkeypatch, tmp_path):
