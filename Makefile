@@ -64,7 +64,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 	    /^[a-zA-Z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
 
-setup: ## .venv with everything, real Caffe included; CUDA=1 for NVIDIA's GPUs (CUDA_ARCH=90, CUDNN=0), CUDA=0 for the CPU
+setup: ## .venv and Caffe; CUDA=1 for NVIDIA's GPUs (CUDA_ARCH=90, CUDNN=0), CUDA=0 for the CPU; CAFFE_PATCHES=minimal
 	@$(if $(RENAMED),echo "$(RENAMED)" >&2)
 	@caffe_build/setup.sh
 
