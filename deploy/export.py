@@ -1,0 +1,140 @@
+"""A run -> a folder with all that its net needs outside of this repository: ONNX, Caffe's pair, a card, an example.
+
+It is made beside its place under another name, checked on test photos, and only then given its own: it is whole and
+right, or not there.
+"""
+
+from user_error import UserError
+
+import glob
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+from google.protobuf.message import Message
+
+from data_prep.request import store_name
+from deploy import card, pair
+from deploy.export_caffe import MODEL, convert
+from deploy.export_check import Check, check
+from deploy.net import ScoringNet, of_run
+from experiments.planning import dataset_digest
+from experiments.run_folder import RunFolder
+from files import sync, write_atomically
+from paper import LAST_LAYER
+from prototxt import messages
+from prototxt.messages import caffe_pb2
+from report.line import DASH
+
+CARD, EXAMPLE = "readme.md", "example.py"
+FILES = {pair.PROTOTXT, pair.FACTS, pair.MEAN, MODEL, CARD, EXAMPLE}  # and a caffemodel
+FILLERS = ("weight_filler", "bias_filler", "filler")
+
+
+def export(run: RunFolder, out: Path, data: Path) -> tuple[ScoringNet, Check]:
+    """Write the folder `out`; the net in it, and what came of its check on test photos, which lie below `data`.
+
+    Raises UserError where the net cannot be exported, or `out` is taken.
+    """
+    net = of_run(run)
+    store = data / net.dataset / store_name("test", net.view)
+    if not store.is_dir():
+        given = f"give --data, the folder with the prepared {net.dataset}"
+        raise UserError(f"{store} is not there, and an export is checked on test photos: {given}")
+    if os.path.lexists(out) and not is_replaceable(out):
+        raise UserError(f"{out} is there, and not an export alone: give another --out")
+    record, result = run.record(), run.result(net.iteration)
+    predicted = None
+    if result and record["inputs"].get("dataset") == dataset_digest(data / net.dataset):
+        predicted = [prediction.p_good for prediction in result.predictions]
+    name = f"{net.dataset}_{net.network}_{net.view}.caffemodel"
+    with _whole_or_not_there(out) as folder:
+        param, prob = deployed(net)
+        write_atomically(folder / pair.PROTOTXT, messages.text(param))
+        write_atomically(folder / pair.FACTS, pair.facts(net, name))
+        if net.mean_file:
+            shutil.copyfile(net.mean_file, folder / pair.MEAN)
+        shutil.copyfile(Path(__file__).with_name(EXAMPLE), folder / EXAMPLE)
+        convert(folder, net.weights, name)
+        exported = replace(pair.of_pair(folder), notes=net.notes)
+        checked = check(exported, folder / MODEL, store, predicted)
+        write_atomically(folder / CARD, card.text(folder, exported, prob, record, result, checked))
+    return exported, checked
+
+
+def deployed(net: ScoringNet) -> tuple[caffe_pb2.NetParameter, str]:
+    """The net for deploy.prototxt, with p(bad) and p(good) as its last blob, whose name is the second value.
+
+    Fillers and learning rates are left out: they are of no use to a trained net, and fillers take time.
+    """
+    param = caffe_pb2.NetParameter()
+    param.CopyFrom(net.param)
+    param.name = net.name
+    has_shared_weights = any(weights.name for layer in param.layer for weights in layer.param)
+    for layer in param.layer:
+        if not has_shared_weights:
+            layer.ClearField("param")
+        for _, parameters in layer.ListFields():
+            for field in FILLERS if isinstance(parameters, Message) else ():
+                if field in parameters.DESCRIPTOR.fields_by_name:
+                    parameters.ClearField(field)
+    taken = {name for layer in param.layer for name in (layer.name, *layer.top)}
+    prob = next(name for name in ("prob", f"{LAST_LAYER}_prob") if name not in taken)
+    param.layer.add(name=prob, type="Softmax", bottom=[net.output], top=[prob])
+    return param, prob
+
+
+def is_replaceable(folder: Path) -> bool:
+    """Whether a place is an empty folder, or an export with nothing else in it."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    names = {path.name for path in folder.iterdir() if path.suffix != ".caffemodel"}
+    return not names or (pair.FACTS in names and names <= FILES)
+
+
+@contextmanager
+def _whole_or_not_there(out: Path) -> Iterator[Path]:
+    """A folder to write into, which takes the place of `out` at the end, and is removed where something is raised.
+
+    What killed processes left of such folders is removed first.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    begin = f".{out.name}.{platform.node()}."
+    for left in out.parent.glob(f"{glob.escape(begin)}*.partial"):
+        number = left.name.removeprefix(begin).partition(".")[0]
+        if number.isdecimal() and not psutil.pid_exists(int(number)):
+            shutil.rmtree(left)
+    partial = out.with_name(f"{begin}{os.getpid()}.partial")
+    partial.mkdir()
+    try:
+        yield partial
+        for path in partial.iterdir():
+            sync(path)
+        sync(partial)
+        if os.path.lexists(out):
+            before = out.with_name(f"{begin}{os.getpid()}.before.partial")
+            out.rename(before)
+            partial.rename(out)
+            shutil.rmtree(before)
+        else:
+            partial.rename(out)
+        sync(out.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def report(out: Path, net: ScoringNet, checked: Check) -> Iterator[str]:
+    """What to say of an export, a line each."""
+    yield f"{out}: {net.name} at iteration {net.iteration:,}"
+    for path in sorted(out.iterdir()):
+        yield f"  {path.name:{max(len(each.name) for each in out.iterdir())}}  {path.stat().st_size:>13,} bytes"
+    yield from (f"note: {note}" for note in net.notes)
+    yield f"largest |difference| of p(good) on {checked.photos:,} test photos"
+    yield f"  ONNX Runtime to Caffe         {checked.onnx:.1e}"
+    theirs = f"{DASH} (none of these photos at this iteration)" if checked.run is None else f"{checked.run:.1e}"
+    yield f"  Caffe to predictions.csv      {theirs}"
