@@ -4,13 +4,16 @@ import importlib.util
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from xml.etree import ElementTree
 
+import cv2
 import pytest
 from harness import call
 
@@ -18,16 +21,10 @@ import run_experiments
 from data_prep import __main__ as data_prep_program
 from data_prep import manifest
 from experiments.run_folder import Evaluation, Prediction
-from paper import ROOT
+from paper import NETWORKS, ROOT, stated
 from report.line import Line
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = {  # by the heading of docs/commands.md that they belong to
-    "python -m data_prep ava | cuhkpq | photos": ["ava", "cuhkpq", "photos"],
-    "python -m data_prep demo": ["demo"],
-    **{f"python run_experiments.py {name}": [name] for name in ("run", "table", "status", "doctor", "models")},
-    "python -m prototxt": [""],
-}
 
 
 def read(name: str) -> str:
@@ -38,6 +35,11 @@ def sections(page: str) -> dict[str, str]:
     """The sections of a page by their headings of the second level."""
     parts = re.split(r"^## (.*)\n", page, flags=re.M)[1:]
     return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def commands(heading: str) -> list[str]:
+    """The commands of the section with this heading in docs/commands.md: its small words after the program's name."""
+    return re.findall(r"\b[a-z]+\b", re.sub(r"^python (-m )?\S+", "", heading)) or [""]
 
 
 def prototxt_program(words: list[str], monkeypatch) -> None:
@@ -93,6 +95,40 @@ def check_caffe(words: list[str], _monkeypatch) -> None:
     assert f'"{Path(files["--weights"]).name}"' in read("models/registry.toml")
 
 
+PYTHON = ".venv/bin/python"
+PREPARE_OWN = f"{PYTHON} -m data_prep photos --name mine --root DIR --list scores.csv --threshold 5"
+TYPED = {  # by page: the commands that are typed in a fresh clone, in the order shown; exit status and what they print
+    "README.md": {
+        f"{PYTHON} run_experiments.py doctor --dataset ava-large": (2, "ava-large is not prepared: type"),
+        f"{PYTHON} run_experiments.py status": (0, "ava-large/vgg16_global/seed-1"),
+        f"{PYTHON} run_experiments.py table III": (0, "Accuracy of AVA dataset (large)"),
+        PREPARE_OWN: (0, "the accuracy to beat"),
+        f"{PYTHON} run_experiments.py table mine": (0, "missing"),
+    },
+    "CONTRIBUTING.md": {f"{PYTHON} -m ruff format .": (0, "")},
+}
+EXACT = [f"{PYTHON} run_experiments.py table III"]  # printed as the page shows it, but for the notes
+IN_FORM = [PREPARE_OWN]  # begins as the page shows it, but for the numbers: they are of other photos
+NOT_TYPED = {  # by the reason why no test types them
+    "its address is the reader's; `clone` is the same": ["git clone <this repository> aesthetics", "cd aesthetics"],
+    "minutes, and it changes the system": ["make setup", "make demo"],
+    "it would call this test": ["make test"],
+    "a file of tests that `make test` runs": [f"{PYTHON} -m pytest -n 0 tests/test_views.py"],
+    "needs AVA": [
+        "make reproduce-table-III AVA_ROOT=/data/AVA",
+        f"{PYTHON} -m data_prep ava --root /data/AVA --partition large --dry-run",
+        f"{PYTHON} -m data_prep ava --root /data/AVA --partition large",
+        f"{PYTHON} run_experiments.py run --dataset ava-large --gpu 0",
+    ],
+    "needs the pretrained models and a GPU, hours": [f"{PYTHON} run_experiments.py run --dataset mine --gpu 0"],
+    "needs Docker, minutes": [
+        "docker build -t aesthetics .",
+        "docker build -t aesthetics-cpu --build-arg GPU=0 .",
+        "docker run -v $PWD/results:/app/results aesthetics-cpu make demo",
+        "docker run --runtime=nvidia -v /data/AVA:/data/ava -v $PWD/data:/app/data -v $PWD/models:/app/models "
+        "-v $PWD/results:/app/results aesthetics make reproduce-table-III",
+    ],
+}
 CHECKS: dict[str, Callable] = {  # by the beginning of a command; what is tried of it, without its work
     ".venv/bin/python -m data_prep": lambda words, patch: parse("python -m data_prep", words, patch),
     ".venv/bin/python run_experiments.py": lambda words, patch: parse("python run_experiments.py", words, patch),
@@ -119,41 +155,82 @@ def test_the_commands_that_are_shown_are_found():
     assert sum(len(typed(page)) for page in PAGES) > 20
 
 
-def test_what_the_readme_shows_of_reading_programs_runs_where_nothing_was_done_yet(checkout):
-    lines = [words[2:] for words in typed(ROOT / "README.md") if words[1:2] == ["run_experiments.py"]]
-    reading = [words for words in lines if words == ["status"] or words == ["table", "III"]]
-    assert len(reading) == 2
-    for words in reading:
-        assert "missing" in call(checkout, *words)
+def blocks(page: str) -> list[str]:
+    """The fenced blocks of a page, without their indentation."""
+    return [textwrap.dedent(block).strip() for block in re.findall(r"^ *```\n(.*?)^ *```", page, re.M | re.S)]
 
 
-def test_the_readmes_preparation_of_ones_own_photos_is_understood_up_to_the_first_picture(tmp_path, data_prep):
-    (command,) = [words for words in typed(ROOT / "README.md") if words[1:4] == ["-m", "data_prep", "photos"]]
-    for number in range(10):
-        (tmp_path / f"{number}.jpg").touch()
-    lines = "".join(f"{number}.jpg,{number + 1}\n" for number in range(10))
-    (tmp_path / "scores.csv").write_text(f"path,score\n{lines}")
-    words = [str(tmp_path) if word == "DIR" else word for word in command[3:]]
-    done = data_prep(*words, "--out", tmp_path / "data", "--dry-run")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("mine: ")
+def form(text: str) -> list[str]:
+    """The words of a text; a number is a #."""
+    return re.sub(r"\d[\d.,]*", "#", text).split()
 
 
-def test_every_option_of_every_command_stands_in_the_page_of_commands_and_no_other(capsys, monkeypatch):
-    page = sections(read("docs/commands.md"))
-    assert {heading.removesuffix(" NAME") for heading in page} == set(COMMANDS)
-    for heading, section in page.items():
-        heading = heading.removesuffix(" NAME")
-        helps = "".join(help_of(heading, command, capsys, monkeypatch) for command in COMMANDS[heading])
+@pytest.fixture
+def clone(tmp_path) -> Path:
+    """What a fresh clone of this working tree has, with the .venv that `make setup` makes of it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if listed.returncode:
+        pytest.skip("this is no git repository")
+    root = tmp_path / "a clone"
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).exists():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, root / name)
+    (root / ".venv").symlink_to(sys.prefix)
+    return root
+
+
+@pytest.fixture
+def own_photos(clone, draw_picture) -> None:
+    """The photos and the list of a user, under the names that the README gives them: DIR and scores.csv."""
+    (clone / "DIR").mkdir()
+    lines = []
+    for number in range(30):
+        cv2.imwrite(str(clone / f"DIR/{number}.jpg"), draw_picture(number, height=200 + 5 * number))
+        lines.append(f"{number}.jpg,{2 + number / 5}\n")
+    (clone / "scores.csv").write_text("path,score\n" + "".join(lines))
+
+
+@pytest.mark.parametrize("page", TYPED, ids=lambda name: name)
+def test_commands_that_are_shown_work_when_they_are_typed_in_order_in_a_fresh_clone(page, clone, own_photos):
+    shown = blocks(read(page))
+    for command, (status, says) in TYPED[page].items():
+        done = subprocess.run(["bash", "-c", command], cwd=clone, capture_output=True, text=True, timeout=60)
+        assert done.returncode == status, (command, done.stdout, done.stderr)
+        assert says in done.stdout, command
+        if command in EXACT:
+            assert done.stdout.partition("\n\n- ")[0] in shown, command
+        elif command in IN_FORM:
+            assert any(form(done.stdout)[: len(form(block))] == form(block) for block in shown), done.stdout
+
+
+@pytest.mark.parametrize("page", TYPED, ids=lambda name: name)
+def test_commands_that_are_shown_are_typed_by_a_test_or_it_says_why_not(page):
+    shown = [" ".join(words) for words in typed(ROOT / page)]
+    left_out = [command for commands in NOT_TYPED.values() for command in commands]
+    assert [command for command in shown if command not in left_out] == list(TYPED[page])
+    everywhere = [" ".join(words) for name in TYPED for words in typed(ROOT / name)]
+    assert set(left_out) <= set(everywhere), "a command that no page shows any more"
+
+
+def test_every_option_of_every_command_is_in_the_page_of_commands_and_no_other(capsys, monkeypatch):
+    for heading, section in sections(read("docs/commands.md")).items():
+        helps = "".join(help_of(heading, command, capsys, monkeypatch) for command in commands(heading))
         table = "\n".join(line.rpartition(" | ")[0] for line in section.splitlines() if line.startswith("| `-"))
         assert set(re.findall(r"--[a-z][a-z-]*", helps)) - {"--help"} == set(re.findall(r"--[a-z][a-z-]*", table))
 
 
 def test_every_command_of_our_programs_has_a_section(capsys, monkeypatch):
-    for heading in ("python -m data_prep", "python run_experiments.py"):
-        commands = re.findall(r"^    (\w+) ", help_of(heading, "", capsys, monkeypatch), re.M)
-        named = [command for begin, all_of in COMMANDS.items() if begin.startswith(heading) for command in all_of]
-        assert sorted(commands) == sorted(named)
+    headings = list(sections(read("docs/commands.md")))
+    for program in ("python -m data_prep", "python run_experiments.py"):
+        offered = re.findall(r"^    (\w+) ", help_of(program, "", capsys, monkeypatch), re.M)
+        in_page = [command for heading in headings if heading.startswith(program) for command in commands(heading)]
+        assert sorted(offered) == sorted(in_page)
 
 
 def test_every_column_of_every_csv_file_stands_in_the_page_of_files():
@@ -212,11 +289,19 @@ def test_links_within_the_repository_lead_somewhere(page):
         assert not anchor or anchor in anchors, target
 
 
-def test_the_tables_that_the_readme_shows_are_printed_like_that(checkout):
-    """Table III before any run; of the demo's table the title and the columns: its numbers differ between machines."""
-    blocks = re.findall(r"^ *```\n(.*?)^ *```", read("README.md"), re.M | re.S)
-    demo, before = (textwrap.dedent(block).strip() for block in blocks if "Accuracy of" in block)
-    assert before == call(checkout, "table", "III").partition("\n\n- ")[0]
+def test_the_demos_table_has_the_title_and_the_columns_that_are_printed(checkout):
+    """Its numbers differ between machines."""
+    (shown,) = (block.splitlines() for block in blocks(read("README.md")) if "Accuracy of the embedded" in block)
     printed = call(checkout, "table", "demo").splitlines()
-    shown = demo.splitlines()
     assert (shown[0], shown[2].split()) == (printed[0], printed[2].split())
+
+
+def test_the_numbers_in_the_picture_of_the_pipeline_are_those_of_the_paper_and_ours():
+    picture = ElementTree.parse(ROOT / "docs/pipeline.svg")
+    texts = " ".join("".join(text.itertext()) for text in picture.iter("{http://www.w3.org/2000/svg}text"))
+    names = ("labels.threshold", "labels.lowest_score", "labels.highest_score", "views.size", "finetuning.max_iter")
+    names += ("finetuning.classes", "finetuning.learning_rate", "finetuning.last_layer_learning_rate")
+    names += tuple(f"networks.{network}.crop_size" for network in NETWORKS)
+    names += tuple(f"finetuning.batch_size.{network}" for network in NETWORKS)
+    numbers = re.findall(r"\d[\d.,]*\d|\d", texts.replace("VGG-16", "VGG"))
+    assert {float(number.replace(",", "")) for number in numbers} == {stated(name) for name in names}
