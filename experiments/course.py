@@ -40,7 +40,8 @@ class Stop:
 def stops(job: Job, course: Course) -> Iterator[Stop]:
     """Where the solver pauses, from where it is to the last iteration; what is there already is not done again."""
     texts, iteration = job.prototxts, course.from_iteration
-    kept, evaluated = kept_iterations(job), evaluation_points(job)
+    kept = kept_iterations(job.run.dataset, texts.max_iter)
+    evaluated = evaluation_points(job.run.dataset, texts.evaluate_every, texts.max_iter)
     while True:
         missing = iteration in kept and not job.folder.predictions(iteration).exists()
         is_last = iteration == texts.max_iter
@@ -58,13 +59,15 @@ def stops(job: Job, course: Course) -> Iterator[Stop]:
         iteration = min([*later, texts.max_iter])
 
 
-def evaluation_points(job: Job) -> set[int]:
-    """The iterations at which the test photos are scored."""
-    every, last = job.prototxts.evaluate_every, job.prototxts.max_iter
+def evaluation_points(dataset: str, every: int, last: int) -> set[int]:
+    """The iterations up to `last` at which the test photos are scored.
+
+    Every so many, as a person asks for (0: none), and whatever is asked the early ones (IV-D) and those that are kept.
+    """
     points = set(range(every, last + 1, every)) if every else set()
-    return points | {point for point in kept_iterations(job) if point <= last}
+    return points | {point for point in {*stated("evaluation.early"), *kept_iterations(dataset, last)} if point <= last}
 
 
-def kept_iterations(job: Job) -> set[int]:
+def kept_iterations(dataset: str, last: int) -> set[int]:
     """The iterations whose predictions are kept: those that the paper reports at (III-B.2, IV-D), and the last."""
-    return {stated("finetuning.sufficient_iter"), reported_iteration(job.run.dataset), job.prototxts.max_iter}
+    return {stated("finetuning.sufficient_iter"), reported_iteration(dataset), last}

@@ -114,7 +114,8 @@ def evaluate(
     """Score the test photos: one row of metrics.csv, and the predictions where they are kept."""
     pulse.report(phase="evaluating")
     scores = test_pass.run(pulse.check_stop)
-    if iteration in kept_iterations(job) and not job.folder.is_part_of_the_result(iteration):
+    kept = kept_iterations(job.run.dataset, job.prototxts.max_iter)
+    if iteration in kept and not job.folder.is_part_of_the_result(iteration):
         job.folder.write_predictions(iteration, predictions(photos, scores))
     if iteration in course.evaluated():
         return
@@ -129,7 +130,7 @@ def evaluate(
     job.folder.write_evaluations(course.evaluations)
     course.losses.clear()
     pulse.report(evaluation=asdict(evaluation))
-    if len(set(scores.predicted)) == 1:
+    if iteration and len(set(scores.predicted)) == 1:  # before the first update that says nothing
         verdict = "good" if scores.predicted[0] else "bad"
         pulse.report(warning=f"at iteration {iteration:,} the net answers '{verdict}' for every photo")
 

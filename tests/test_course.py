@@ -1,4 +1,4 @@
-"""Where a run pauses: the paper's iterations are evaluated and kept, whatever the intervals; nothing is done twice."""
+"""Where a run pauses: the early iterations and the paper's are evaluated, whatever the intervals; nothing is twice."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +7,8 @@ import pytest
 
 from experiments.course import Course, Stop, stops
 from experiments.run_folder import Evaluation, RunFolder
+
+EARLY = [0, 100, 200, 500]
 
 
 def planned(folder: Path, course: Course, dataset="ava-small", max_iter=10_000, evaluate_every=0, snapshot_every=0):
@@ -26,10 +28,31 @@ def kept(tmp_path):
 
 
 def test_the_papers_iterations_are_evaluated_whatever_the_interval(tmp_path):
-    assert iterations(planned(tmp_path, Course(0)), "evaluate") == [5_000, 10_000]
-    assert iterations(planned(tmp_path, Course(0), evaluate_every=4_000), "evaluate") == [4_000, 5_000, 8_000, 10_000]
-    assert iterations(planned(tmp_path, Course(0), max_iter=12_000), "evaluate") == [5_000, 10_000, 12_000]
-    assert iterations(planned(tmp_path, Course(0), max_iter=70), "evaluate") == [70]
+    assert iterations(planned(tmp_path, Course(0)), "evaluate") == [*EARLY, 5_000, 10_000]
+    every = iterations(planned(tmp_path, Course(0), evaluate_every=4_000), "evaluate")
+    assert every == [*EARLY, 4_000, 5_000, 8_000, 10_000]
+    assert iterations(planned(tmp_path, Course(0), max_iter=12_000), "evaluate") == [*EARLY, 5_000, 10_000, 12_000]
+    assert iterations(planned(tmp_path, Course(0), max_iter=70), "evaluate") == [0, 70]
+
+
+def test_a_run_as_it_is_written_is_evaluated_early_and_then_every_1000_iterations(tmp_path):
+    written = planned(tmp_path, Course(0), evaluate_every=1_000, snapshot_every=1_000)
+    assert iterations(written, "evaluate") == [*EARLY, *range(1_000, 10_001, 1_000)]
+    demo = planned(tmp_path, Course(0), "demo", max_iter=400, evaluate_every=100, snapshot_every=100)
+    assert iterations(demo, "evaluate") == [0, 100, 200, 300, 400]
+
+
+def test_the_early_points_move_no_snapshot_and_are_added_to_what_a_person_asks_for(tmp_path):
+    asked = planned(tmp_path, Course(0), max_iter=900, evaluate_every=400, snapshot_every=300)
+    assert iterations(asked, "evaluate") == [0, 100, 200, 400, 500, 800, 900]
+    assert iterations(asked, "snapshot") == [300, 600, 900]
+
+
+def test_a_run_that_began_under_other_points_is_resumed_without_going_back_to_those_it_passed(tmp_path, kept):
+    rows = [Evaluation(iteration, 0.5, 0.5, 0.5, 1.0) for iteration in range(500, 3_001, 500)]
+    course = Course(3_000, evaluations=rows, snapshot_at=3_000)
+    left = planned(tmp_path, course, evaluate_every=1_000, snapshot_every=1_000)
+    assert iterations(left, "evaluate") == list(range(4_000, 10_001, 1_000))
 
 
 def test_the_last_iteration_is_always_saved_and_the_first_never(tmp_path):
@@ -54,4 +77,4 @@ def test_a_run_stopped_at_its_last_iteration_is_evaluated_there(tmp_path):
 def test_predictions_that_a_killed_attempt_left_without_their_row_are_made_again(tmp_path, kept):
     kept(5_000)
     kept(10_000)
-    assert iterations(planned(tmp_path, Course(0)), "evaluate") == [5_000, 10_000]
+    assert iterations(planned(tmp_path, Course(0)), "evaluate") == [*EARLY, 5_000, 10_000]

@@ -85,8 +85,14 @@ def test_a_net_that_says_the_same_of_all_photos_is_named(evaluated, p_good, verd
     assert not any("warning" in message for message in sent)
 
 
+def test_before_the_first_update_one_answer_for_all_is_no_news(evaluated):
+    folder, sent = evaluated(0, [0.9] * 4, Course(0))
+    assert [row.iteration for row in folder.evaluations()] == [0]
+    assert not any("warning" in message for message in sent)
+
+
 def test_a_row_without_training_before_it_has_no_training_loss(evaluated):
-    folder, _ = evaluated(100, [0.9, 0.1, 0.8, 0.2], Course(0))
+    folder, _ = evaluated(0, [0.9, 0.1, 0.8, 0.2], Course(0))
     assert math.isnan(folder.evaluations()[0].train_loss)
 
 

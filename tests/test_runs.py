@@ -41,7 +41,7 @@ def test_predictions_hold_each_test_photo_once_and_give_the_accuracy_of_the_last
     expected = {row["photo_id"]: row["label"] for row in rows(checkout / "data/demo/manifest.csv")}
     assert all(p["label"] == expected[p["photo_id"]] for p in predictions)
     metrics = rows(run_folder(checkout) / "metrics.csv")
-    assert [int(m["iteration"]) for m in metrics] == [4, 8, 12]
+    assert [int(m["iteration"]) for m in metrics] == [0, 4, 8, 12]
     accuracy = np.mean([p["label"] == p["predicted"] for p in predictions])
     assert float(metrics[-1]["test_accuracy"]) == pytest.approx(accuracy)
     assert all((float(p["p_good"]) > 0.5) == (p["predicted"] == "1") for p in predictions)
