@@ -16,7 +16,7 @@ from prototxt.solver import solver as generated_solver
 DRIVEN = {
     "random_seed": "--seeds decides",
     "test_iter": "every test photo is scored exactly once",
-    "test_initialization": "the first evaluation is at test_interval",
+    "test_initialization": "the test photos are scored at iteration 0 too",
     "snapshot_prefix": "snapshots go into the run's folder",
     "snapshot_after_train": "the last snapshot is always taken",
     "snapshot_format": "snapshots are BINARYPROTO, which a resume can check",
