@@ -1,0 +1,170 @@
+"""The page of a table: what is on it, and its HTML, one file that is complete in itself."""
+
+from user_error import UserError
+
+import base64
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from data_prep.photos import BAD, GOOD
+from paper import Table, reported_iteration, stated
+from report import photos, testset
+from report.claims import Claim, claims
+from report.figures import COLOURS, style
+from report.line import Line
+from report.links import Link, to_files
+from report.notes import notes
+from report.provenance import Preparation, preparations
+from report.results import SeedResult, found
+from report.tables import lines, printed, title_of
+from report.testset import Photos, TestPhoto
+from report.variants import Variant, variant
+
+LARGEST = 2_900_000  # bytes of a page
+GENERATOR = '<meta name="generator" content="finetuned visual aesthetics">'  # tells our pages from other files
+WHOLE = "whole"  # the global view in the photo's own proportions
+
+
+@dataclass(frozen=True)
+class Content:
+    """All that a page shows of a table, without the pictures of its photos."""
+
+    table: Table
+    title: str
+    printed: list[list[str]]
+    best: Line | None
+    notes: list[str]
+    claims: list[Claim]
+    variants: list[Variant]
+    absent: list[Line]  # that were not measured
+    photos: Photos
+    examples: dict[int, list[TestPhoto]]  # of the dataset, by label
+    preparations: list[Preparation]
+    links: dict[str, list[Link]]  # raw files of each run
+    folders: dict[str, Path]
+
+
+def content(table: Table, data: Path, results: Path, out: Path) -> Content:
+    """What the runs below `results` say of a table, for a page in `out`; `data` may have its photos."""
+    table_lines = lines(table, results)
+    rows = list(_rows(table, table_lines, results))
+    runs = [(_name(row, each), each) for row in rows for each in row.group]
+    known = testset.read(table.dataset, data, [each.record for _, each in runs])
+    with style():
+        variants = [
+            variant(
+                row.anchor, row.line, row.view, row.group, known, marks(table.dataset), _threshold(table), row.is_usual
+            )
+            for row in rows
+            if row.group
+        ]
+    return Content(
+        table=table,
+        title=title_of(table),
+        printed=printed(table, table_lines),
+        best=max((row.line for row in rows if row.group), key=lambda line: line.ours, default=None),
+        notes=notes(table, table_lines, results),
+        claims=claims(table, results),
+        variants=variants,
+        absent=[row.line for row in rows if not row.group],
+        photos=known,
+        examples={label: photos.examples(known, label) for label in (GOOD, BAD)},
+        preparations=preparations([(name, each.folder, each.record) for name, each in runs]),
+        links={name: to_files(each.folder, out, results) for name, each in runs},
+        folders={name: each.folder.path for name, each in runs},
+    )
+
+
+def html(shown: Content, with_photos: bool, command: str) -> str:
+    """The page; `command` makes one without photos."""
+    if not with_photos:
+        return _render(shown, {}, "This page was made without photos (--no-photos).", command)
+    if shown.photos.lacking:
+        return _render(shown, {}, f"No photos here: {shown.photos.lacking}.", command)
+    room = (LARGEST - len(_render(shown, {}, "", command).encode())) * 3 // 4  # base64 takes four bytes for three
+    try:
+        return _render(shown, photos.jpegs(shown.photos, _wanted(shown), room), "", command)
+    except (UserError, OSError) as error:
+        return _render(shown, {}, f"No photos here: {error}.", command)
+
+
+def marks(dataset: str) -> list[int]:
+    """The iterations that a curve is marked at: those that the paper speaks of (III-B.2, IV-D)."""
+    return sorted({stated("finetuning.sufficient_iter"), reported_iteration(dataset)})
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """The templates; all that is put into them is escaped."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals |= {"colours": COLOURS, "generator": Markup(GENERATOR)}
+    made.filters["text"] = _text
+    return made
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A line of the table, with the runs that it is made from; none where nothing was measured."""
+
+    anchor: str
+    line: Line
+    view: str
+    group: list[SeedResult]
+    is_usual: bool  # the first group of its row in the paper
+
+
+def _rows(table: Table, table_lines: list[Line], results: Path) -> Iterator[_Row]:
+    """The lines of our own runs, in the order of the table."""
+    left = iter(table_lines)
+    for row in table.rows:
+        if row.network is None:
+            next(left)
+            continue
+        groups = found(table, row, results).groups or [[]]
+        for number, group in enumerate(groups):
+            anchor = f"{row.view}-{row.network}" + (f"-{number + 1}" if number else "")
+            yield _Row(anchor, next(left), row.view, group, not number)
+
+
+def _name(row: _Row, each: SeedResult) -> str:
+    return f"{row.line.method.partition(' (seed')[0]}, seed {each.seed}"
+
+
+def _threshold(table: Table) -> float | None:
+    """The score from which on a photo is good, where that is how the dataset was labelled."""
+    return stated("labels.threshold") if table.dataset in ("ava-large", "demo") else None
+
+
+def _wanted(shown: Content) -> dict[str, set[str]]:
+    """The ids of the photos on the page, by view."""
+    wanted = {WHOLE: {photo.photo_id for those in shown.examples.values() for photo in those}}
+    for each in shown.variants:
+        those = [p for kind in each.kinds for p in (*kind.surest, *kind.drawn)]
+        ids = {p.photo_id for p in (*those, *each.worst)} & shown.photos.by_id.keys()
+        if each.view in shown.photos.views:
+            wanted[each.view] = wanted.get(each.view, set()) | ids
+    return wanted
+
+
+def _render(shown: Content, pictures: Mapping[tuple[str, str], bytes], remark: str, command: str) -> str:
+    encoded = {name: base64.b64encode(jpeg).decode() for name, jpeg in pictures.items()}
+    template = environment().get_template("page.html")
+    known = shown.photos.by_id or {}
+    return template.render(page=shown, pictures=encoded, known=known, remark=remark, command=command, WHOLE=WHOLE)
+
+
+def _text(name: str) -> str:
+    """The name of a file or photo as text; bytes that are none are shown as such."""
+    return os.fsencode(name).decode("utf-8", "replace")
