@@ -1,0 +1,158 @@
+"""The command `predict`: photos in, the probability that each is good out, by the views and nets of the test pass."""
+
+from user_error import UserError
+
+import heapq
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from deploy.net import ScoringNet
+from deploy.photos import Photos
+from deploy.rows import FORMATS, Row, short
+from deploy.scorer import Scorer
+from deploy.views import Viewed, viewed
+from paper import VIEWS
+
+FRAME = 0.2  # seconds between two states of the line that shows progress
+SOME_FAILED = 1  # exit status
+
+
+class Monitor:
+    """What is said beside the rows, on standard error: each bad photo, and on a terminal how far the work is."""
+
+    def __init__(self, total: int | None, is_shown: bool) -> None:
+        self.total, self.is_shown = total, is_shown
+        self.done = self.failed = 0
+        self.started = self.last = time.monotonic()
+
+    def fail(self, text: str) -> None:
+        self.failed += 1
+        self.say(text)
+
+    def say(self, text: str) -> None:
+        self.clear()
+        print(text, file=sys.stderr, flush=True)
+
+    def scored(self, photos: int) -> None:
+        self.done += photos
+        now = time.monotonic()
+        if self.is_shown and now - self.last > FRAME:
+            self.last = now
+            total = "" if self.total is None else f" of {self.total:,}"
+            speed = self.done / (now - self.started)
+            text = f"{self.done:,}{total} photos, {speed:,.1f} photos/s, {self.failed:,} bad"
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Take the line that shows progress away."""
+        if self.is_shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def predict(
+    nets: Sequence[ScoringNet],
+    names: Sequence[str],
+    format_name: str = "table",
+    top: int | None = None,
+    gpu: int | None = None,
+    batch: int | None = None,
+) -> int:
+    """Print a row for each photo that `names` stand for; the exit status: 0, or 1 where some could not be scored.
+
+    `top` prints that many best ones alone, the best first. Raises UserError where nothing can be scored.
+    """
+    is_shown = sys.stderr.isatty() and not (sys.stdout.isatty() and top is None)
+    monitor = Monitor(None, is_shown)
+    photos = Photos(names, monitor.fail)
+    monitor.total = photos.count
+    scorer = Scorer(nets, gpu, batch)
+    for line in introduction(nets):
+        monitor.say(line)
+    form, out = FORMATS[format_name], sys.stdout.buffer
+    sys.stdout.flush()
+    views = VIEWS if len(nets) > 1 else (nets[0].view,)
+    out.write(form.heading(views))
+    best: list[tuple[float, int, Row]] = []
+    with scorer:
+        seen = viewed(photos, scorer.view_names, nets[0].encoded, photos.count)
+        for rows in rows_of(scorer, seen, views, monitor.fail):
+            if top is None:
+                out.writelines(map(form.line, rows))
+                out.flush()
+            for number, row in enumerate(rows, monitor.done) if top else ():
+                entry = (row.p_good, -number, row)
+                if len(best) < top:
+                    heapq.heappush(best, entry)
+                else:
+                    heapq.heappushpop(best, entry)
+            monitor.scored(len(rows))
+    monitor.clear()
+    for *_, row in sorted(best, reverse=True):
+        out.write(form.line(row))
+    out.flush()
+    return conclude(monitor, photos)
+
+
+def rows_of(
+    scorer: Scorer, photos: Iterable[Viewed | None], views: Sequence[str], fail: Callable[[str], None]
+) -> Iterator[list[Row]]:
+    """The rows of the photos in order, a batch at a time, while the next batch is fetched.
+
+    `views` are the names of the nets in a row; `fail` hears of photos that cannot be read.
+    """
+    on_the_way: deque[list[str]] = deque()
+    paths: list[str] = []
+
+    def rows() -> list[Row]:
+        answers = scorer.collect()
+        return [
+            Row(path, dict(zip(views, map(short, each), strict=True)))
+            for path, each in zip(on_the_way.popleft(), answers.T, strict=True)
+        ]
+
+    def submit() -> None:
+        scorer.submit(len(paths))
+        on_the_way.append(paths.copy())
+        paths.clear()
+
+    for photo in photos:
+        if photo is None:
+            if paths:
+                submit()
+            while on_the_way:
+                yield rows()
+        elif photo.reason:
+            fail(f"{photo.path}: {photo.reason}")
+        else:
+            scorer.batch_views()[:, len(paths)] = photo.views
+            paths.append(photo.path)
+            if len(paths) == scorer.batch:
+                submit()
+                if scorer.is_full:
+                    yield rows()
+    if paths:
+        submit()
+    while on_the_way:
+        yield rows()
+
+
+def introduction(nets: Sequence[ScoringNet]) -> Iterator[str]:
+    """What a reader of the rows has to know: by which nets, and what the number is."""
+    for net in nets:
+        yield from net.notes
+    who = " and ".join(f"{net.name} at iteration {net.iteration:,}" for net in nets)
+    mean = ", the mean of both" if len(nets) > 1 else ""
+    yield f"{who}: p(good) is the probability that a photo is good{mean}, not a score from 1 to 10"
+
+
+def conclude(monitor: Monitor, photos: Photos) -> int:
+    """Say what was left out; the exit status."""
+    if photos.others:
+        monitor.say(f"{photos.others:,} files in the folders are no pictures")
+    if not monitor.done and not monitor.failed:
+        raise UserError("no photo was given: name files, folders with pictures, or - for a list on standard input")
+    if monitor.failed:
+        monitor.say(f"{monitor.failed:,} of {monitor.done + monitor.failed:,} could not be scored")
+    return SOME_FAILED if monitor.failed else 0
