@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import commands
-from arguments import Parser, gpu_ids, positive, seed
+from arguments import Parser, count, gpu_ids, positive, seed
 from paper import DATASETS, NETWORKS, ROOT, VIEWS, stated, tables
 
 
@@ -75,6 +75,15 @@ def doctor(arguments: argparse.Namespace) -> int:
     for finding in found:
         print(f"{'PROBLEM' if finding.problem else 'ok':8}{finding.subject:{width}}  {finding.text}")
     return 2 if any(finding.problem for finding in found) else 0
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    from deploy.predict import predict
+    from deploy.which import nets
+
+    asked = nets(arguments.run, existing(arguments.results), arguments.views)
+    gpu = None if arguments.cpu else arguments.gpu
+    return predict(asked, arguments.photo, arguments.format, arguments.top, gpu, arguments.batch)
 
 
 def existing(results: Path) -> Path:
@@ -175,6 +184,22 @@ def parser() -> argparse.ArgumentParser:
     )
     device(sub)
     folder(sub, "data", "the prepared datasets")
+    folder(sub, "results", "the run folders")
+
+    sub = command(predict, "say of any photo how probably it is good, by the views and the net of a run's test pass")
+    sub.add_argument(
+        "run", metavar="RUN", help="a run's folder, a name as in ava-large/vgg16_global, or a folder that export made"
+    )
+    sub.add_argument(
+        "photo", nargs="+", metavar="PHOTO", help="files, folders, or - for a list on standard input (lines, or NUL)"
+    )
+    sub.add_argument("--views", choices=(*VIEWS, "both"), help="with RUN as in ava-large/vgg16: both gives the mean")
+    sub.add_argument("--format", choices=("table", "csv", "jsonl"), default="table", help="(default: table)")
+    sub.add_argument("--top", type=positive, metavar="N", help="print the N best ones alone, the best first")
+    sub.add_argument("--batch", type=positive, metavar="N", help="photos at a time, instead of the test pass's")
+    where = sub.add_mutually_exclusive_group()
+    where.add_argument("--gpu", type=count, default=0, metavar="N", help="(default: 0)")
+    where.add_argument("--cpu", action="store_true", help="score on the CPU")
     folder(sub, "results", "the run folders")
 
     sub = command(models, "get the pretrained models, check those that are there")
