@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
-RUN := $(PYTHON) run_experiments.py
+EXPERIMENTS := $(PYTHON) run_experiments.py
 SEEDS ?= 1
 JOBS ?= $(shell nproc)
 
@@ -17,11 +17,14 @@ endif
 ifeq ($(origin CUHKPQ_ROOT),undefined)
 CUHKPQ_ROOT := $(wildcard /data/cuhkpq)
 endif
-unexport AVA_ROOT CUHKPQ_ROOT EXTRA FROM
+RUN ?= demo/vgg16_global
+unexport AVA_ROOT CUHKPQ_ROOT EXTRA FROM PHOTOS RUN
 export AVA_ROOT_DIR := $(value AVA_ROOT)
 export CUHKPQ_ROOT_DIR := $(value CUHKPQ_ROOT)
 export EXTRA_DIR := $(value EXTRA)
 export FROM_DIR := $(value FROM)
+export PHOTOS_DIR := $(value PHOTOS)
+export RUN_NAME := $(value RUN)
 
 # CUDA=1 or 0 chooses the Caffe that setup builds; unset, the one in .venv stays. For the paper's tables GPU=0,1 names
 # the cards and CPU=1 does without, and Caffe is built for GPUs where one can be seen.
@@ -40,7 +43,7 @@ ifneq ($(filter reproduce-%,$(MAKECMDGOALS)),)
 ifeq ($(CUDA)$(CPU),)
 CUDA := $(if $(shell command -v nvidia-smi),1)
 endif
-else ifneq ($(GPU),)  # as it was called before
+else ifneq ($(if $(filter predict,$(MAKECMDGOALS)),,$(GPU)),)  # as it was called before
 ifeq ($(filter-out 0 1,$(GPU)),)
 ifeq ($(CUDA),)
 CUDA := $(GPU)
@@ -57,7 +60,7 @@ endif
 endif
 export CUDA
 
-.PHONY: help cards setup demo demo-data test test-caffe bench models prototxt
+.PHONY: help cards setup demo demo-data test test-caffe bench models predict prototxt
 
 ##@ Set up
 help: ## this list
@@ -72,12 +75,12 @@ cards:
 	@if (command -v nvidia-smi && python3 -c 'import tomllib') >/dev/null 2>&1; then python3 -m experiments.gpus "$$GPU_IDS"; fi
 
 models: setup ## the two pretrained models into models/, checked; FROM=DIR has the files, under whatever names
-	@$(RUN) models $${FROM_DIR:+--from "$$FROM_DIR"}
+	@$(EXPERIMENTS) models $${FROM_DIR:+--from "$$FROM_DIR"}
 
 ##@ Demo and tests
 demo: demo-data ## the whole path on the embedded dataset, on the CPU, ending in a table
-	@$(RUN) run --dataset demo --cpu
-	@$(RUN) table demo
+	@$(EXPERIMENTS) run --dataset demo --cpu
+	@$(EXPERIMENTS) table demo
 
 demo-data: setup ## only the embedded dataset: drawn, and prepared
 	@$(PYTHON) -m data_prep demo --out data/demo-photos --jobs "$(JOBS)"
@@ -106,17 +109,21 @@ reproduce-table-IV: setup ## AVA (small): AVA_ROOT=DIR
 
 # $(call reproduce,table,dataset,reader,partition,variable with the root,options): first all that is missing, then the work
 define reproduce
-$(RUN) doctor --dataset $(2) $${$(5):+--photos "$$$(5)"} $(6) $(DEVICE) --fetch-models
-$(RUN) models
+$(EXPERIMENTS) doctor --dataset $(2) $${$(5):+--photos "$$$(5)"} $(6) $(DEVICE) --fetch-models
+$(EXPERIMENTS) models
 if [[ -n $$$(5) ]]; then $(PYTHON) -m data_prep $(3) --root "$$$(5)" --partition $(4) $(6) --jobs "$(JOBS)"; fi
-$(RUN) run --dataset $(2) $(DEVICE) --seeds $(SEEDS)
-$(RUN) table $(1)
+$(EXPERIMENTS) run --dataset $(2) $(DEVICE) --seeds $(SEEDS)
+$(EXPERIMENTS) table $(1)
 endef
 
 ##@ Tools
 bench: demo-data ## what everything costs, compared with named peers: one table (PyTorch in .venv-torch, only for this)
 	@$(PYTHON) -m benchmarks.torch_venv
 	@$(PYTHON) -m benchmarks
+
+predict: setup ## how probably the photos in PHOTOS=DIR are good, by RUN=ava-large/vgg16_global, on GPU=0 or on the CPU
+	$(if $(value PHOTOS),,$(error PHOTOS is missing: make predict PHOTOS=DIR))
+	@$(EXPERIMENTS) predict $(if $(GPU),--gpu "$$GPU_IDS",--cpu) -- "$$RUN_NAME" "$$PHOTOS_DIR"
 
 prototxt: setup ## write the prototxts and the solvers again; hand edits are kept (FORCE=1 overwrites them)
 	@$(PYTHON) -m prototxt $(if $(filter-out 0,$(FORCE)),--force)
