@@ -178,7 +178,7 @@ def clone(tmp_path) -> Path:
         pytest.skip("this is no git repository")
     root = tmp_path / "a clone"
     for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).exists():
+        if (ROOT / name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, root / name)
     (root / ".venv").symlink_to(sys.prefix)
