@@ -38,7 +38,20 @@ STACK = "\n*** Check failure stack trace: ***\n    @     0x7f google::LogMessage
             "common.cpp:9] Check failed: status == CURAND_STATUS_SUCCESS (201 vs. 0)  CURAND_STATUS_LAUNCH_FAILURE",
             "Xid",
         ),
-        ("conv.cu:9] Check failed: status == CUDNN_STATUS_SUCCESS (8 vs. 0)  CUDNN_STATUS_ARCH_MISMATCH", "older"),
+        *(
+            (f"conv.cu:9] Check failed: status == CUDNN_STATUS_SUCCESS (4 vs. 0)  CUDNN_STATUS_{name}: said so", advice)
+            for name, advice in [
+                ("INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED", "--per-gpu"),
+                ("INTERNAL_ERROR_HOST_ALLOCATION_FAILED", "fewer runs side by side"),
+                ("INTERNAL_ERROR_COMPILATION_FAILED", "make setup CUDA=1"),
+                ("NOT_SUPPORTED_ARCH_MISMATCH", "older"),
+                ("NOT_SUPPORTED_INCOMPATIBLE_CUDA_DRIVER", "install a newer one"),
+                ("NOT_SUPPORTED_SUBLIBRARY_UNAVAILABLE", "another cuDNN"),
+                ("SUBLIBRARY_VERSION_MISMATCH", "another cuDNN"),
+                ("EXECUTION_FAILED_CUDART", "Xid"),
+                ("NOT_INITIALIZED", "nvidia-smi"),
+            ]
+        ),
         (
             "conv.cu:9] Check failed: status == CUDNN_STATUS_SUCCESS (3009 vs. 0)  Unknown cudnn status",
             "LD_LIBRARY_PATH",
