@@ -1,7 +1,6 @@
 """The memory that is free here, and whether the runs that will be side by side can fit into it."""
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -14,11 +13,14 @@ from experiments.gpus import Gpu
 from experiments.job import Job
 from experiments.planning import Options
 from experiments.preflight import Trial
+from experiments.runs import Run
 
 GIB = 2**30
-# Of each run, beside what is counted, an estimate: on the CPU Python, Caffe and the layers' buffers took 0.2 to 0.6 GiB
-# (AlexNet and VGG-16, the demo's and full-size); CUDA's context and cuDNN's kernels take several hundred MiB.
-MARGIN = GIB // 2
+# What a run takes beside what is counted, an estimate. On the CPU, for Python, Caffe and the layers' buffers, it was
+# 0.23 and 0.25 GiB with the demo's AlexNet and VGG-16 (0.32 and 0.48 GiB counted), 0.45 and 1.16 GiB with the full-size
+# ones (1.57 and 6.72 GiB). CUDA's context and cuDNN's workspaces should be about as much; that was not measured.
+ON_TOP = GIB // 4
+ON_TOP_SHARE = 0.15  # of what is counted
 NOTE = "note: "
 CGROUPS = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
@@ -34,29 +36,39 @@ def examine(
 ) -> Iterator[Finding]:
     """Hold what is free against what the jobs that may be side by side take at least, place by place.
 
-    Of several jobs the largest are taken to meet. Where nothing was counted, or a card's memory is unknown, nothing is
-    said.
+    Where a job was not counted, as it is unfit, or a card's memory is unknown, nothing is said.
     """
-    tried = ((trials[job.run.name].footprint, job.run.variant) for job in jobs)
-    counted = [(footprint.total, variant) for footprint, variant in tried if footprint]
-    counted.sort(key=lambda run: run[0], reverse=True)
+    counted = {job.run: footprint.total for job in jobs if (footprint := trials[job.run.name].footprint)}
     by_number = {card.index: card for card in cards}
-    for place, number in Counter(planning.slots(jobs, options)[: len(jobs)] if counted else ()).items():
-        runs = counted[:number]
+    for place, runs in _side_by_side([job for job in jobs if job.run in counted], options, counted).items():
+        need, fewer = [(counted[run], run.variant) for run in runs], ""
         if place is None:
-            fewer = f"fewer side by side (--threads {len(os.sched_getaffinity(0))}: one), "
-            fix = f"{fewer if number > 1 else ''}{SMALLER_BATCHES}, or a machine with more"
-            yield _finding("memory", runs, free(), psutil.swap_memory().free, "", fix)
+            if len(runs) > 1:
+                fewer = f"fewer side by side (--threads {len(os.sched_getaffinity(0))}: one), "
+            fix = f"{fewer}{SMALLER_BATCHES}, or a machine with more"
+            yield _finding("memory", need, free(), psutil.swap_memory().free, "", fix)
         elif place in by_number and (room := by_number[place].bytes_free) is not None:
-            fewer = "fewer runs on it (--per-gpu), " if number > 1 else ""
+            if len(runs) > 1:
+                fewer = "fewer runs on it (--per-gpu), "
             users = "".join(f"; it is used by {process}" for process in by_number[place].processes)
             fix = f"{fewer}another one (--gpu), or {SMALLER_BATCHES}{users}"
-            yield _finding("GPU", runs, room, 0, f" on GPU {place}", fix)
+            yield _finding("GPU", need, room, 0, f" on GPU {place}", fix)
+
+
+def _side_by_side(jobs: Sequence[Job], options: Options, sizes: Mapping[Run, int]) -> dict[int | None, list[Run]]:
+    """The runs that meet at each place; where some have to wait for others, any may meet: the largest of all."""
+    slots = planning.slots(jobs, options) if jobs else []
+    largest = sorted((job.run for job in jobs), key=lambda run: sizes[run], reverse=True)
+    met: dict[int | None, list[Run]] = {}
+    for job, slot in zip(jobs, slots, strict=False):
+        met.setdefault(slot, []).append(job.run)
+    return met if len(jobs) <= len(slots) else {slot: largest[: len(runs)] for slot, runs in met.items()}
 
 
 def _finding(subject: str, runs: list[tuple[int, str]], room: int, swap: int, place: str, fix: str) -> Finding:
     """Say whether `runs`, bytes and variant of each, fit into `room`; what is swapped out is slow, but no problem."""
-    need, more = sum(size for size, _ in runs), MARGIN * len(runs)
+    need = sum(size for size, _ in runs)
+    more = ON_TOP * len(runs) + ON_TOP_SHARE * need
     variants = ", ".join(dict.fromkeys(variant for _, variant in runs))
     takes = f"{variants} takes" if len(runs) == 1 else f"{len(runs)} runs side by side ({variants}) take"
     text = f"{takes} at least {need / GIB:.2f} GiB, {room / GIB:.2f} GiB are free{place}"
@@ -76,10 +88,11 @@ def _in_cgroups() -> Iterator[int]:
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers == "":
-            base, limit, used, cached = CGROUPS, "memory.max", "memory.current", "inactive_file"
+            base, limit, used, cached = CGROUPS, "memory.max", "memory.current"
+            cached = ("inactive_file", "active_file", "slab_reclaimable")
         elif "memory" in controllers.split(","):
             base, limit, used = CGROUPS / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
-            cached = "total_inactive_file"
+            cached = ("total_inactive_file", "total_active_file")
         else:
             continue
         own = base / path.lstrip("/")
@@ -89,11 +102,13 @@ def _in_cgroups() -> Iterator[int]:
             yield from _left(folder, limit, used, cached)
 
 
-def _left(folder: Path, limit: str, used: str, cached: str) -> Iterator[int]:
+def _left(folder: Path, limit: str, used: str, cached: Sequence[str]) -> Iterator[int]:
     try:
         most = (folder / limit).read_text().strip()
         if most.isdecimal():  # or "max"
             counts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-            yield max(0, int(most) - int((folder / used).read_text()) + int(counts[cached]))
+            yield max(
+                0, int(most) - int((folder / used).read_text()) + sum(int(counts.get(name, 0)) for name in cached)
+            )
     except OSError:  # the root has no limit
         return

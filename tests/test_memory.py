@@ -50,9 +50,9 @@ def test_a_net_that_fits_by_less_than_cuda_takes_is_a_note():
     assert tight.text.startswith(
         "note: ava-large/vgg16_global takes at least 6.00 GiB, 6.00 GiB are free on GPU 0, and"
     )
-    assert "0.5 GiB come on top (an estimate)" in tight.text
-    (roomy,) = said(["vgg16"], [card("6656")], gpus=[0])
-    assert roomy.text == "ava-large/vgg16_global takes at least 6.00 GiB, 6.50 GiB are free on GPU 0"
+    assert "and some 1.1 GiB come on top (an estimate): another one" in tight.text
+    (roomy,) = said(["vgg16"], [card("7424")], gpus=[0])
+    assert roomy.text == "ava-large/vgg16_global takes at least 6.00 GiB, 7.25 GiB are free on GPU 0"
 
 
 def test_runs_that_share_a_card_have_to_fit_together_the_largest_of_them():
@@ -63,8 +63,17 @@ def test_runs_that_share_a_card_have_to_fit_together_the_largest_of_them():
         " free on GPU 0: fewer runs on it (--per-gpu), another one"
     )
     assert not said(["alexnet"], [card("8000")], gpus=[0], per_gpu=4)[0].problem  # one is no four
-    apart = said(["alexnet", "vgg16"], [card("8000"), card("8000", 1)], gpus=[0, 1], per_gpu=2)
-    assert [finding.problem for finding in apart] == [False, False]
+
+
+def test_each_card_has_to_hold_what_comes_to_it():
+    cards = [card("8000"), card("3000", 1)]
+    apart = said(["vgg16", "alexnet"], cards, gpus=[0, 1], per_gpu=2)
+    assert [(finding.problem, finding.text[:17]) for finding in apart] == [
+        (False, "ava-large/vgg16_g"),
+        (False, "ava-large/alexnet"),
+    ]
+    waiting = said(["vgg16", "alexnet", "vgg16"], cards, gpus=[0, 1])  # the third goes where the first one ends
+    assert [finding.problem for finding in waiting] == [False, True]
 
 
 @pytest.mark.parametrize("cards", [[card(UNKNOWN)], [card("[Not Supported]")], []])
@@ -123,7 +132,7 @@ def test_memory_that_a_container_or_a_batch_job_may_not_take_is_not_free(tmp_pat
         place.mkdir(parents=True, exist_ok=True)
         (place / "memory.max").write_text(f"{limit}\n")
         (place / "memory.current").write_text(f"{used}\n")
-        (place / "memory.stat").write_text(f"anon 5\ninactive_file {cached}\n")
+        (place / "memory.stat").write_text(f"anon 5\ninactive_file {cached - 2}\nactive_file 2\n")
     monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * GIB))
     assert memory.free() == GIB * 3 // 4
 
@@ -133,7 +142,7 @@ def test_the_limit_of_an_older_container_counts_although_its_path_is_the_hosts(t
     monkeypatch.setattr(memory, "MEMBERSHIP", tmp_path / "membership")
     monkeypatch.setattr(memory, "CGROUPS", tmp_path)
     (tmp_path / "memory").mkdir()
-    for name, text in (("limit_in_bytes", 5 * GIB), ("usage_in_bytes", GIB), ("stat", "total_inactive_file 1")):
+    for name, text in (("limit_in_bytes", 5 * GIB), ("usage_in_bytes", GIB), ("stat", "total_active_file 1")):
         (tmp_path / "memory" / f"memory.{name}").write_text(f"{text}\n")
     monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * GIB))
     assert memory.free() == 4 * GIB + 1
