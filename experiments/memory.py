@@ -88,7 +88,7 @@ def _in_cgroups() -> Iterator[int]:
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers == "":
-            base, limit, used, cached = CGROUPS, "memory.max", "memory.current"
+            base, limit, used = CGROUPS, "memory.max", "memory.current"
             cached = ("inactive_file", "active_file", "slab_reclaimable")
         elif "memory" in controllers.split(","):
             base, limit, used = CGROUPS / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
@@ -107,8 +107,7 @@ def _left(folder: Path, limit: str, used: str, cached: Sequence[str]) -> Iterato
         most = (folder / limit).read_text().strip()
         if most.isdecimal():  # or "max"
             counts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-            yield max(
-                0, int(most) - int((folder / used).read_text()) + sum(int(counts.get(name, 0)) for name in cached)
-            )
+            taken = int((folder / used).read_text()) - sum(int(counts.get(name, 0)) for name in cached)
+            yield max(0, int(most) - taken)
     except OSError:  # the root has no limit
         return
