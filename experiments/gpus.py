@@ -110,7 +110,6 @@ def _answer(gpu: Gpu, facts: dict[str, str]) -> str:
         f"compute capability {'.'.join(version)}" if all(version) else "",
         f"{int(memory) / 2**30:.1f} GiB" if memory else "",
         f"{processors} multiprocessors" if processors else "",
-        "kernels that run for seconds are stopped" if facts.get("Kernel execution timeout") == "Yes" else "",
     ]
     return ", ".join(filter(None, said))
 
