@@ -110,7 +110,7 @@ TYPED = {  # by page: the commands that are typed in a fresh clone, in the order
 EXACT = [f"{PYTHON} run_experiments.py table III"]  # printed as the page shows it, but for the notes
 IN_FORM = [PREPARE_OWN]  # begins as the page shows it, but for the numbers: they are of other photos
 NOT_TYPED = {  # by the reason why no test types them
-    "its address is the reader's; `clone` is the same": ["git clone <this repository> aesthetics", "cd aesthetics"],
+    "its address is the reader's; `clone` is the same": ["git clone URL aesthetics", "cd aesthetics"],
     "minutes, and it changes the system": ["make setup", "make demo"],
     "it would call this test": ["make test"],
     "a file of tests that `make test` runs": [f"{PYTHON} -m pytest -n 0 tests/test_views.py"],
@@ -233,7 +233,7 @@ def test_every_command_of_our_programs_has_a_section(capsys, monkeypatch):
         assert sorted(offered) == sorted(in_page)
 
 
-def test_every_column_of_every_csv_file_stands_in_the_page_of_files():
+def test_every_column_of_every_csv_file_is_in_the_page_of_files():
     tables = {
         "`manifest.csv`:": manifest.COLUMNS,
         "`metrics.csv`:": [field.name for field in fields(Evaluation)],
@@ -274,13 +274,13 @@ def test_tests_and_files_that_reviewers_are_pointed_to_are_there():
     assert len(named) > 20
     for file, test in named:
         assert f"\ndef {test}(" in read(f"tests/{file}"), f"{file}::{test}"
-    for path in re.findall(r"`([\w/]+(?:/|\.py|\.toml))`", page):
+    for path in re.findall(r"`([\w/]+(?:/|\.py|\.toml|\.md|\.svg))`", page):
         assert (ROOT / path).exists(), path
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
 def test_links_within_the_repository_lead_somewhere(page):
-    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text(encoding="utf-8")):
+    for target in re.findall(r"(?:\]\(|src=\")(?!https?:)([^)\"\s]+)", page.read_text(encoding="utf-8")):
         name, _, anchor = target.partition("#")
         place = Path(os.path.normpath(page.parent / name)) if name else page
         assert place.exists(), target
