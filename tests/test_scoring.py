@@ -1,0 +1,256 @@
+"""A run's net without its LMDB says the same of the same views, bit for bit, whatever was edited in its prototxt."""
+
+from user_error import UserError
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+caffe = pytest.importorskip("caffe", reason="Caffe is not built here")
+
+from deploy import pair  # noqa: E402
+from deploy.net import ScoringNet, of_run  # noqa: E402
+from deploy.scorer import Scorer, fixing_layers  # noqa: E402
+from deploy.scoring import LoadedNet  # noqa: E402
+from deploy.scoring_work import Task  # noqa: E402
+from experiments.evaluation import TestPass  # noqa: E402
+from experiments.run_folder import RunFolder  # noqa: E402
+from experiments.snapshots import Snapshot  # noqa: E402
+from files import sha256  # noqa: E402
+from paper import LAST_LAYER  # noqa: E402
+from prototxt import messages  # noqa: E402
+from prototxt.messages import caffe_pb2  # noqa: E402
+
+BATCH = 5  # 23 photos are no multiple of it
+DATA = """layer {{ name: "data" type: "Data" top: "data" top: "label" include {{ phase: {phase} }}
+  transform_param {{ {transform} }}
+  data_param {{ source: "{store}" batch_size: {batch} backend: LMDB }} }}
+"""
+BODY = f"""
+layer {{ name: "conv" type: "Convolution" bottom: "data" top: "conv"
+  convolution_param {{ num_output: 3 kernel_size: 9 stride: 8 weight_filler {{ type: "gaussian" std: 0.01 }} }} }}
+layer {{ name: "relu" type: "ReLU" bottom: "conv" top: "conv" }}
+layer {{ name: "drop" type: "Dropout" bottom: "conv" top: "conv" }}
+layer {{ name: "{LAST_LAYER}" type: "InnerProduct" bottom: "conv" top: "scores"
+  inner_product_param {{ num_output: 2 weight_filler {{ type: "gaussian" std: 0.01 }} }} }}
+"""
+ENDS = """
+layer { name: "accuracy" type: "Accuracy" bottom: "scores" bottom: "label" top: "accuracy" include { phase: TEST } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "scores" bottom: "label" top: "loss" }
+"""
+USUAL = "crop_size: 227 mean_value: 104 mean_value: 117 mean_value: 123"
+POWER = """layer { name: "power" type: "Power" bottom: "scores" top: "scores" power_param { scale: 3 shift: 1 } }"""
+
+
+@pytest.fixture
+def make_run(tmp_path, data):
+    """make_run(transform, body, ends, view, ...): a finished run, and the p(good) of its own test pass."""
+
+    def make(
+        transform=USUAL, body=BODY, ends=ENDS, view="global", command="prepared", done=True
+    ) -> tuple[RunFolder, np.ndarray]:
+        folder = RunFolder(tmp_path / f"demo/alexnet_{view}/seed-1")
+        folder.snapshots.mkdir(parents=True)
+        stores = [(phase, data / "demo" / f"{phase.lower()}_{view}_lmdb") for phase in ("TRAIN", "TEST")]
+        layers = [DATA.format(phase=phase, transform=transform, store=store, batch=BATCH) for phase, store in stores]
+        net_file = folder.path / "train_val.prototxt"
+        net_file.write_text("".join([*layers, body, ends]))
+        (folder.path / "solver.prototxt").write_text('net: "train_val.prototxt"')
+        caffe.set_random_seed(1)
+        net = caffe.Net(str(net_file), caffe.TEST)
+        weights = folder.snapshots / "demo_iter_7.caffemodel"
+        net.save(str(weights))
+        snapshot = Snapshot(7, 1.0, [], {weights.name: sha256(weights)})
+        (folder.snapshots / "iter_7.json").write_text(json.dumps(asdict(snapshot)))
+        run = {"dataset": "demo", "network": "alexnet", "view": view, "seed": 1}
+        folder.write_record({"run": run, "inputs": {}, "dataset": {"command": command}})
+        if done:
+            folder.done.write_text('{"iteration": 7, "sha256": {}}')
+        return folder, TestPass(net, labels(data)).run().p_good
+
+    return make
+
+
+def labels(data) -> list[int]:
+    from data_prep import manifest
+
+    return [label for _, label in manifest.test_photos(data / "demo")]
+
+
+def views(data, view: str) -> np.ndarray:
+    from data_prep.stores import read_records
+
+    records = read_records(data / "demo" / f"test_{view}_lmdb")
+    return np.stack([picture.transpose(2, 0, 1) for _, _, picture in records])
+
+
+def scored(net: ScoringNet, photos: np.ndarray, batch: int = BATCH, pads: bool = False) -> np.ndarray:
+    """p(good) of all photos, `batch` at a time, in this process."""
+    task = Task(messages.text(net.param), net.input, net.output, net.weights, net.transform, view=0)
+    loaded = LoadedNet(task, batch)
+    return np.concatenate([loaded.p_good(photos[i : i + batch], pads) for i in range(0, len(photos), batch)])
+
+
+def mean_file(tmp_path) -> str:
+    mean = np.random.default_rng(1).uniform(80, 160, (3, 256, 256)).astype(np.float32)
+    blob = caffe_pb2.BlobProto(num=1, channels=3, height=256, width=256, data=mean.ravel().tolist())
+    (tmp_path / "mean.binaryproto").write_bytes(blob.SerializeToString())
+    return f'mean_file: "{tmp_path / "mean.binaryproto"}"'
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        USUAL,
+        "crop_size: 224 mean_value: 103.939 mean_value: 116.779 mean_value: 123.68",
+        "crop_size: 199 mean_value: 100 scale: 0.0173",
+        "scale: 0.00390625",
+        "crop_size: 128 MEAN_FILE",
+        "MEAN_FILE scale: 2",
+    ],
+)
+def test_every_transform_gives_the_bits_of_the_test_pass(make_run, data, tmp_path, transform):
+    folder, expected = make_run(transform.replace("MEAN_FILE", mean_file(tmp_path)))
+    assert np.ptp(expected) > 1e-3
+    assert np.array_equal(scored(of_run(folder), views(data, "global")), expected)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        POWER,  # in the place of the scores, which the test pass reads behind it
+        POWER + ENDS,
+        ENDS + 'layer { name: "softmax" type: "Softmax" bottom: "scores" top: "p" } '
+        'layer { name: "files" type: "Silence" bottom: "p" bottom: "label" }',
+    ],
+)
+def test_layers_behind_the_last_one_count_where_the_test_pass_counts_them(make_run, data, layers):
+    folder, expected = make_run(ends=layers if "label" in layers else layers + ENDS)
+    net = of_run(folder)
+    assert np.array_equal(scored(net, views(data, "global")), expected)
+    assert not {"accuracy", "loss", "softmax", "files"} & {layer.name for layer in net.param.layer}
+
+
+def test_another_batch_gives_the_same_but_for_the_last_digits(make_run, data):
+    folder, expected = make_run()
+    for batch in (1, 4, 23, 50):
+        assert scored(of_run(folder), views(data, "global"), batch) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_net_that_states_its_batch_is_scored_with_that_one(make_run, data):
+    reshape = (
+        'layer { name: "shape" type: "Reshape" bottom: "conv" top: "flat" reshape_param { shape { dim: 5 dim: -1 } } }'
+    )
+    body = BODY.replace(f'layer {{ name: "{LAST_LAYER}"', reshape + f'layer {{ name: "{LAST_LAYER}"')
+    folder, expected = make_run(body=body.replace('bottom: "conv" top: "scores"', 'bottom: "flat" top: "scores"'))
+    net = of_run(folder)
+    assert fixing_layers(net.param) == ["shape"]
+    assert np.array_equal(scored(net, views(data, "global"), pads=True), expected)
+    with pytest.raises(UserError, match="layer shape may state the batch: it is scored with --batch 5"):
+        Scorer([net], gpu=None, batch=4)
+
+
+def test_the_view_is_that_of_the_store_which_the_test_pass_reads(make_run, data):
+    folder, expected = make_run(view="local")
+    assert of_run(folder).view == "local"
+    text = (folder.path / "train_val.prototxt").read_text()
+    (folder.path / "train_val.prototxt").write_text(text.replace("test_local_lmdb", "test_global_lmdb"))
+    assert of_run(folder).view == "global"
+    assert not np.array_equal(scored(of_run(folder), views(data, "global")), expected)
+
+
+@pytest.mark.parametrize("command", ["python -m data_prep ava --encoded --out 'a b'", "python -m data_prep ava", ""])
+def test_whether_photos_were_stored_as_jpegs_is_known_by_the_command_that_prepared_them(make_run, command):
+    assert of_run(make_run(command=command)[0]).encoded == ("--encoded" in command)
+
+
+def test_an_unfinished_run_gives_its_newest_sound_snapshot_and_says_so(make_run):
+    folder, _ = make_run(done=False)
+    net = of_run(folder)
+    assert net.iteration == 7
+    assert net.notes == (f"{folder.path}: the run is not finished, its newest snapshot is of iteration 7",)
+    net.weights.write_bytes(b"cut")
+    with pytest.raises(UserError, match="has no sound snapshot"):
+        of_run(folder)
+
+
+def test_a_result_whose_weights_are_gone_is_not_taken_for_the_snapshot_that_is_left(make_run):
+    folder, _ = make_run()
+    folder.done.write_text('{"iteration": 5, "sha256": {}}')
+    net = of_run(folder)
+    assert net.iteration == 7
+    assert "weights of its result at iteration 5 are gone, these are of iteration 7" in net.notes[0]
+
+
+def test_what_is_not_covered_is_refused_in_a_line(make_run):
+    folder, _ = make_run()
+    path = folder.path / "train_val.prototxt"
+    whole = path.read_text()
+    for pattern, replacement, says in (
+        (f'name: "{LAST_LAYER}"', 'name: "other"', f"no layer {LAST_LAYER}"),
+        ("crop_size: 227", "crop_size: 300", "a crop of 300 from views of 256"),
+        ("crop_size: 227", "force_gray: true", "force_gray is not covered"),
+        ("mean_value: 104", "", "2 times mean_value"),
+        ('type: "Data"', 'type: "ImageData"', "is of type ImageData"),
+        ('bottom: "conv" top: "scores"', 'bottom: "label" top: "scores"', "does not depend on the photos"),
+        ("test_global_lmdb", "test_lmdb", "no store of a view"),
+        ("crop_size: 227 mean_value: 104", 'mean_file: "/no/mean"', "/no/mean cannot be read"),
+    ):
+        assert pattern in whole, pattern
+        path.write_text(whole.replace(pattern, replacement))
+        with pytest.raises(UserError, match=says) as refused:
+            of_run(folder)
+        assert "\n" not in str(refused.value)
+
+
+def test_weights_that_lack_a_layer_are_not_taken(make_run, data):
+    folder, _ = make_run()
+    net = of_run(folder)
+    net.param.layer[-1].name = "fc9"
+    with pytest.raises(UserError, match="has no weights for layer fc9"):
+        scored(net, views(data, "global"))
+
+
+@pytest.mark.parametrize("has_mean_file", [False, True])
+def test_an_exported_pair_gives_the_same_bits(make_run, data, tmp_path, has_mean_file):
+    folder, expected = make_run(f"crop_size: 200 {mean_file(tmp_path)} scale: 0.3" if has_mean_file else USUAL)
+    net, exported = of_run(folder), tmp_path / "exported"
+    exported.mkdir()
+    (exported / pair.FACTS).write_text(pair.facts(net, "net.caffemodel"))
+    (exported / pair.PROTOTXT).write_text(messages.text(net.param))
+    (exported / "net.caffemodel").write_bytes(net.weights.read_bytes())
+    if has_mean_file:
+        (exported / pair.MEAN).write_bytes((tmp_path / "mean.binaryproto").read_bytes())
+    read = pair.of_pair(exported)
+    assert np.array_equal(scored(read, views(data, "global")), expected)
+    assert replace(read, weights=net.weights, mean_file=net.mean_file, transform=net.transform) == net
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        ({"mean_bgr": [1, 2]}, "is damaged"),
+        ({"view": "both"}, "is damaged"),
+        ({"batch": "5"}, "batch is not of the right type"),
+        ({"weights": "gone.caffemodel"}, "gone.caffemodel is not there"),
+    ],
+)
+def test_a_damaged_pair_is_named(make_run, tmp_path, edit, says):
+    net = of_run(make_run()[0])
+    (tmp_path / pair.PROTOTXT).write_text(messages.text(net.param))
+    (tmp_path / "net.caffemodel").touch()
+    (tmp_path / pair.FACTS).write_text(json.dumps(json.loads(pair.facts(net, "net.caffemodel")) | edit))
+    with pytest.raises(UserError, match=says):
+        pair.of_pair(tmp_path)
+
+
+def test_what_ends_caffe_is_told_in_a_line(make_run):
+    net = of_run(make_run()[0])
+    net.param.layer[1].convolution_param.kernel_size[0] = 999
+    with Scorer([net], gpu=None) as scorer:
+        scorer.submit(1)
+        with pytest.raises(UserError, match="alexnet_global/seed-1: Caffe says") as told:
+            scorer.collect()
+    assert "\n" not in str(told.value)
