@@ -28,17 +28,32 @@ def nets(name: str, results: Path, views: str | None) -> list[ScoringNet]:
 
 def net(name: str, results: Path) -> ScoringNet:
     """The one net that is meant."""
+    place = _place(name, results)
+    if isinstance(place, RunFolder):
+        return of_run(place)
+    return _of_file(place) if place.is_file() else of_pair(place)
+
+
+def run(name: str, results: Path) -> RunFolder:
+    """The run that is meant; UserError where it is something else."""
+    place = _place(name, results)
+    if not isinstance(place, RunFolder):
+        raise UserError(f"{place} is no run: give the folder of the run that it was made from")
+    return place
+
+
+def _place(name: str, results: Path) -> RunFolder | Path:
+    """The run, the folder with an exported pair, or the file; UserError where there is none."""
     for place in (results / name, Path(name)):
-        if place.is_file():
-            return _of_file(place)
-        if is_pair(place):
-            return of_pair(place)
+        if place.is_file() or is_pair(place):
+            return place
         if (place / "run.json").exists():
-            return of_run(RunFolder(place))
+            return RunFolder(place)
         if seeds := [folder for folder in seed_folders(place) if folder.holds_work()]:
-            return of_run(_seed(place, seeds))
+            return _seed(place, seeds)
     if any((results / f"{name}_{view}").is_dir() for view in VIEWS):
-        raise UserError(f"{name} has a run for each view: give {name}_{VIEWS[0]}, or --views {BOTH} for the mean")
+        either = " or ".join(f"{name}_{view}" for view in VIEWS)
+        raise UserError(f"{name} has a run for each view: give {either} (predict takes both, with --views {BOTH})")
     raise UserError(
         f"there is no run {name!r}, in {results} or as a folder: `{commands.experiments('status')}` lists all"
     )
