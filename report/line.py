@@ -29,3 +29,4 @@ class Line:
     minutes: float | None = None
     seeds: int = 0
     status: str = ""
+    interval: str | None = None  # how low and high were worked out: Wilson, of one run; bootstrap, of several seeds

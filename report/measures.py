@@ -1,5 +1,6 @@
-"""The numbers of one finished run, worked out from its predictions.csv."""
+"""The numbers of finished runs, worked out from their predictions.csv."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,9 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_s
 
 from experiments.run_folder import Prediction
 from paper import stated
+from report import bootstrap
+
+WILSON, BOOTSTRAP = "Wilson", "bootstrap"
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,15 @@ class Measures:
     balanced_accuracy: float
     auc: float | None  # None where all photos have one label
     confusion: list[list[int]]  # rows: label bad, good; columns: predicted bad, good
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Of the mean accuracy of some runs, 0..1."""
+
+    low: float
+    high: float
+    kind: str  # WILSON or BOOTSTRAP
 
 
 def measures(predictions: list[Prediction]) -> Measures:
@@ -44,3 +57,34 @@ def interval(correct: int, n: int) -> tuple[float, float]:
     confidence = stated("evaluation.confidence")
     low, high = binomtest(correct, n).proportion_ci(confidence, method="wilson")
     return float(low), float(high)
+
+
+def mean_interval(runs: Sequence[list[Prediction]]) -> Interval | None:
+    """The interval of the mean accuracy: of one run Wilson's, which knows the photos' variance alone.
+
+    Of several seeds that of the two-level bootstrap, which holds the seeds' variance too; None where the runs were not
+    tested on the same photos.
+    """
+    right = same_photos(runs)
+    if right is None:
+        return None
+    if len(right) == 1:
+        return Interval(*interval(int(right.sum()), right.shape[1]), WILSON)
+    return Interval(*bootstrap.interval(right), BOOTSTRAP)
+
+
+def same_photos(runs: Sequence[list[Prediction]]) -> np.ndarray | None:
+    """Which photos each run has right (runs x photos, 0 or 1), the photos joined by id, in the order of the first run.
+
+    None where the runs were tested on other photos, or on other labels of them.
+    """
+    order = {p.photo_id: (number, p.label) for number, p in enumerate(runs[0])}
+    right = np.empty((len(runs), len(order)), dtype=np.int8)
+    for row, run in zip(right, runs, strict=True):
+        places = [order.get(p.photo_id) for p in run]
+        if len(run) != len(order) or any(
+            place is None or place[1] != p.label for place, p in zip(places, run, strict=True)
+        ):
+            return None
+        row[[number for number, _ in places]] = [p.predicted == p.label for p in run]
+    return right

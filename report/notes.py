@@ -7,6 +7,7 @@ from typing import Any
 from dataset import one_line, preparation_notes
 from paper import DATASETS, Table, stated, statements
 from report.line import DASH, Line
+from report.measures import BOOTSTRAP, WILSON
 from report.results import found
 
 Record = dict[str, Any]
@@ -19,14 +20,12 @@ def notes(table: Table, lines: list[Line], results: Path) -> list[str]:
     records = [each.record for _, each in seeds]
     texts = [
         f"{DASH}: not measured, or not in the paper. Majority: accuracy of always answering the more frequent label."
-        " Interval: Wilson's score interval of ours over the n test photos."
     ]
     if table.dataset == "demo":
         text = "Drawn photos, drawn votes and narrow networks: these numbers say nothing of AVA or CUHKPQ."
         texts.insert(0, text)
     texts += [f"Unreadable: {line}" for _, f in there for line in f.unreadable]
-    if any(line.seeds > 1 for line in lines):
-        texts.append("Several seeds: mean ± standard deviation; the interval is that of the mean.")
+    texts += _intervals(lines)
     for name, each in seeds:
         texts += _of_a_run(name, each.record)
     if any(len(f.groups) > 1 for _, f in there):
@@ -44,6 +43,22 @@ def notes(table: Table, lines: list[Line], results: Path) -> list[str]:
         has_own_test = any(note.startswith(missing) for note in noted)
         texts += [*_sufficient(lines), *_assumptions(table, has_own_test)]
     return texts
+
+
+def _intervals(lines: list[Line]) -> Iterator[str]:
+    """Which interval is shown, and of what."""
+    kinds = {line.interval for line in lines if line.seeds}
+    if WILSON in kinds:
+        yield "Interval of one run: Wilson's over the n test photos; how other seeds would do it does not say."
+    if BOOTSTRAP in kinds:
+        yield (
+            "Several seeds: mean ± standard deviation, and the interval of that mean: a bootstrap of"
+            f" {stated('evaluation.bootstrap.draws'):,} draws of seeds, then of photos, so that it holds the variance"
+            " of both. Of two or three seeds it is still too narrow where seeds differ much."
+        )
+    for line in lines:
+        if line.seeds and line.interval is None:
+            yield f"{line.method}: no interval, for its seeds were tested on other photos."
 
 
 def _of_a_run(name: str, record: Record) -> Iterator[str]:

@@ -15,7 +15,7 @@ from tabulate import tabulate
 from experiments.kept_files import Unreadable
 from paper import Row, Table, reported_iteration, stated, tables
 from report.line import DASH, Line
-from report.measures import Measures, interval, measures
+from report.measures import Measures, mean_interval, measures
 from report.notes import notes
 from report.results import SeedResult, found
 
@@ -84,15 +84,15 @@ def _lines(table: Table, row: Row, results: Path) -> Iterator[Line]:
 def _line(table: Table, row: Row, method: str, group: list[SeedResult]) -> Line:
     each = [measures(seed.result.predictions) for seed in group]
     ours = 100 * statistics.fmean(s.accuracy for s in each)
-    low, high = interval(round(ours / 100 * each[0].n), each[0].n)
+    of_mean = mean_interval([seed.result.predictions for seed in group])
     return Line(
         method=method,
         paper=row.accuracy,
         ours=ours,
         sd=100 * statistics.stdev(s.accuracy for s in each) if len(each) > 1 else None,
         difference=None if row.accuracy is None else ours - row.accuracy,
-        low=100 * low,
-        high=100 * high,
+        low=of_mean and 100 * of_mean.low,
+        high=of_mean and 100 * of_mean.high,
         n=each[0].n,
         majority=100 * each[0].majority,
         balanced=100 * statistics.fmean(s.balanced_accuracy for s in each),
@@ -103,6 +103,7 @@ def _line(table: Table, row: Row, method: str, group: list[SeedResult]) -> Line:
         minutes=_minutes(group),
         seeds=len(group),
         status=_status(table, group),
+        interval=of_mean and of_mean.kind,
     )
 
 

@@ -85,6 +85,8 @@ NUMBERS = {  # name in paper.toml: (value, section of the paper)
     "evaluation.early": ([0, 100, 200, 500], OURS),
     "evaluation.snapshot_every": (1_000, OURS),
     "evaluation.confidence": (0.95, OURS),
+    "evaluation.bootstrap.draws": (10_000, OURS),
+    "evaluation.bootstrap.seed": (2016, OURS),
     "evaluation.largest_batch": (50, OURS),
     "evaluation.crop": ("centre", OURS),
     "evaluation.batch_size.ava-large": (50, OURS),
