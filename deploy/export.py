@@ -41,7 +41,7 @@ def export(run: RunFolder, out: Path, data: Path) -> tuple[ScoringNet, Check]:
 
     Raises UserError where the net cannot be exported, or `out` is taken.
     """
-    net = of_run(run)
+    net, out = of_run(run), Path(os.path.abspath(out))
     store = data / net.dataset / store_name("test", net.view)
     if not store.is_dir():
         given = f"give --data, the folder with the prepared {net.dataset}"
