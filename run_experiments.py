@@ -86,6 +86,15 @@ def predict(arguments: argparse.Namespace) -> int:
     return predict(asked, arguments.photo, arguments.format, arguments.top, gpu, arguments.batch)
 
 
+def export(arguments: argparse.Namespace) -> None:
+    from deploy import which
+    from deploy.export import export, report
+
+    run = which.run(arguments.run, existing(arguments.results))
+    for line in report(arguments.out, *export(run, arguments.out, arguments.data)):
+        print(line)
+
+
 def existing(results: Path) -> Path:
     """A folder of results, which may have none yet; UserError where it is something else."""
     if results.exists() and not results.is_dir():
@@ -200,6 +209,12 @@ def parser() -> argparse.ArgumentParser:
     where = sub.add_mutually_exclusive_group()
     where.add_argument("--gpu", type=count, default=0, metavar="N", help="(default: 0)")
     where.add_argument("--cpu", action="store_true", help="score on the CPU")
+    folder(sub, "results", "the run folders")
+
+    sub = command(export, "write what a run's net needs elsewhere: ONNX, Caffe's pair, a card, an example")
+    sub.add_argument("run", metavar="RUN", help="a run's folder, or a name as in ava-large/vgg16_global")
+    sub.add_argument("--out", type=Path, metavar="DIR", required=True, help="the folder to make")
+    folder(sub, "data", "the prepared datasets, whose test photos the export is checked on")
     folder(sub, "results", "the run folders")
 
     sub = command(models, "get the pretrained models, check those that are there")
