@@ -49,6 +49,25 @@ class Table:
     source: str | None = None
 
 
+@dataclass(frozen=True)
+class PaperClaim:
+    """What the paper claims of its results, in our words.
+
+    `better` and `worse` name networks and views, e.g. {'network': 'vgg16'}: of the variants that the claim speaks of.
+    """
+
+    name: str
+    source: str
+    text: str
+    kind: str  # how it is told: report/evidence.py
+    datasets: tuple[str, ...]  # of which the paper claims it
+    also: tuple[str, ...]  # of which others we ask it: demo, own
+    needs: str  # runs to tell it from
+    better: dict[str, str]
+    worse: dict[str, str]
+    cited: str | None  # the cited method that it is a comparison with
+
+
 @cache
 def statements() -> dict[str, Statement]:
     """All statements by dotted name, e.g. 'finetuning.batch_size.alexnet', in the order of paper.toml."""
@@ -75,6 +94,23 @@ def tables() -> dict[str, Table]:
 
 
 @cache
+def claims() -> list[PaperClaim]:
+    """What the paper claims, in the order of paper.toml."""
+    return [
+        PaperClaim(
+            name=name,
+            datasets=tuple(fields["datasets"]),
+            also=tuple(fields.get("also", ())),
+            better=fields.get("better", {}),
+            worse=fields.get("worse", {}),
+            cited=fields.get("cited"),
+            **{key: fields[key] for key in ("source", "text", "kind", "needs")},
+        )
+        for name, fields in _toml()["claims"].items()
+    ]
+
+
+@cache
 def _toml() -> dict[str, Any]:
     return tomllib.loads((ROOT / "paper.toml").read_text(encoding="utf-8"))
 
@@ -82,7 +118,7 @@ def _toml() -> dict[str, Any]:
 def _statements(section: dict[str, Any], prefix: str) -> Iterator[Statement]:
     for key, entry in section.items():
         name = prefix + key
-        if not isinstance(entry, dict) or name == "tables":
+        if not isinstance(entry, dict) or name in ("tables", "claims"):
             continue
         if "value" in entry:
             yield Statement(name, entry["value"], entry.get("source"), entry.get("assumption"))

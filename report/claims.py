@@ -1,13 +1,27 @@
 """What the paper claims of its results, and what our runs say of it."""
 
+import textwrap
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tabulate import tabulate
 
-from paper import Table
+from paper import DATASETS, PaperClaim, Table
+from paper import claims as papers_claims
+from report.accuracies import cited, pairs
+from report.evidence import Evidence, variants
+from report.iterations import fall, minutes, overfits, stable, sufficient
+from report.line import DASH
+from report.results import found
+from report.verdicts import NOT_RUN, VERDICTS, Part, of_all, of_any
 
-HOLDS, FAILS, OPEN, NOT_RUN = VERDICTS = ("holds", "does not hold", "cannot be told", "not run")
+__all__ = ["VERDICTS", "Claim", "claims", "render"]
+
+TOLD: dict[str, Callable[[PaperClaim, Evidence], list[Part]]] = {  # by kind
+    each.__name__: each for each in (pairs, cited, fall, sufficient, stable, overfits, minutes)
+}
+WIDTH = 120  # columns of the printed table
 
 
 @dataclass(frozen=True)
@@ -21,14 +35,62 @@ class Claim:
     is_the_papers: bool  # whether the paper claims it of this dataset; else it is asked of other photos
     verdict: str  # one of VERDICTS
     number: str  # behind the verdict; a dash where nothing was run
-    how: str  # how it was told
+    how: str  # how it was told, or what it needs
 
 
 def claims(table: Table, results: Path) -> list[Claim]:
     """The claims that can be put to the dataset of a table, told from the runs below `results`."""
-    return []
+    rows = [row for row in table.rows if row.network]
+    evidence = Evidence(table, {(row.network, row.view): found(table, row, results) for row in rows})
+    kind = table.dataset if table.dataset in DATASETS else "own"
+    return [_told(claim, evidence) for claim in papers_claims() if kind in (*claim.datasets, *claim.also)]
 
 
-def render(told: list[Claim]) -> str:
-    """Claims as a table for a terminal, without a final newline."""
-    return tabulate([[each.section, each.text, each.dataset, each.verdict, each.number] for each in told])
+def render(told: Sequence[Claim], width: int | None = None) -> str:
+    """Claims as a table for a terminal of so many columns, without a final newline; below it how they were told."""
+    left = (width or WIDTH) - 7 - 14 - 6  # the columns of sections and verdicts, and what is between columns
+    rows = [
+        [each.section, _filled(each.text + _of_others(each), left // 2), each.verdict, _filled(each.number, left // 2)]
+        for each in told
+    ]
+    table = tabulate(rows, ["section", "claim", "verdict", "number"], "simple", disable_numparse=True)
+    ways = dict.fromkeys(f"- {each.section}, {each.text.rstrip('.')}: {each.how}." for each in told)
+    below = [textwrap.fill(way, width or WIDTH, subsequent_indent="  ", break_on_hyphens=False) for way in ways]
+    return f"{table}\n\nHow it was told:\n" + "\n".join(below)
+
+
+def _told(claim: PaperClaim, evidence: Evidence) -> Claim:
+    parts = TOLD[claim.kind](claim, evidence)
+    verdict = (of_any if claim.kind == overfits.__name__ else of_all)(parts)
+    number = "; ".join(filter(None, (": ".join(filter(None, (p.subject, p.number or p.verdict))) for p in parts)))
+    how = "; ".join(dict.fromkeys(part.how for part in parts if part.how))
+    return Claim(
+        name=claim.name,
+        section=claim.source,
+        text=claim.text,
+        dataset=evidence.table.dataset,
+        is_the_papers=evidence.table.dataset in claim.datasets,
+        verdict=verdict,
+        number=DASH if verdict == NOT_RUN else number + _caveat(claim, evidence),
+        how=how or f"needs {claim.needs}",
+    )
+
+
+def _caveat(claim: PaperClaim, evidence: Evidence) -> str:
+    """What a reader has to know of the runs that a verdict comes from; empty where they are as generated."""
+    spoken_of = dict.fromkeys([*variants(claim.better), *variants(claim.worse)])
+    records = [run.record for variant in spoken_of for run in evidence.runs(variant)]
+    said = []
+    if any(any(record.get("edited", {}).values()) or record.get("marks") for record in records):
+        said.append("a run was edited or marked, see the notes")
+    if len({record["inputs"].get("dataset") for record in records}) > 1:
+        said.append("the runs are not all on the same preparation of the dataset")
+    return "".join(f"; {each}" for each in said)
+
+
+def _of_others(claim: Claim) -> str:
+    return "" if claim.is_the_papers else f" (of {claim.dataset}, not the paper's photos)"
+
+
+def _filled(text: str, width: int) -> str:
+    return textwrap.fill(text, max(width, 20), break_on_hyphens=False)

@@ -33,6 +33,10 @@ class Found:
     states: list[str]
     unreadable: list[str]  # a line for each file that cannot be read
 
+    def at(self, iteration: int) -> list[SeedResult]:
+        """The usual group, if its results are those of this iteration; else none."""
+        return self.groups[0] if self.groups and self.groups[0][0].result.iteration == iteration else []
+
 
 def found(table: Table, row: Row, results: Path) -> Found:
     """The results of a row below `results`."""

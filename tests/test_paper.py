@@ -24,7 +24,7 @@ from data_prep.photos import Photo
 from data_prep.pictures import Place
 from data_prep.readers import ava, cuhkpq, partitions
 from data_prep.records import Wanted, make_records
-from paper import DATASETS, NETWORKS, ROOT, VIEWS, statements, tables
+from paper import DATASETS, NETWORKS, ROOT, VIEWS, PaperClaim, claims, statements, tables
 from report.measures import interval
 
 OURS = "ours"  # where the paper is silent
@@ -94,6 +94,10 @@ NUMBERS = {  # name in paper.toml: (value, section of the paper)
     "evaluation.batch_size.cuhkpq-large": (5, OURS),
     "evaluation.batch_size.cuhkpq-small": (5, OURS),
     "evaluation.batch_size.demo": (50, OURS),
+    "evidence.level": (0.05, OURS),
+    "evidence.margin": (1, OURS),  # points
+    "evidence.fall": (0.5, OURS),
+    "evidence.about": (1.2, OURS),
     "networks.alexnet.name": ("AlexNet", "III-B.1"),
     "networks.alexnet.crop_size": (227, OURS),
     "networks.alexnet.mean_bgr": ([104, 117, 123], OURS),  # blue, green, red
@@ -141,6 +145,23 @@ Local view, VGGNet   -
 Global view, AlexNet -
 Global view, VGGNet  -"""),
 }  # fmt: skip
+ALL_FOUR = "cuhkpq-large cuhkpq-small ava-large ava-small"
+CLAIMS = {  # name: (section, what it compares, the paper's datasets, others of which we ask it)
+    "vggnet-cuhkpq": ("IV-B", "network vgg16 > network alexnet", "cuhkpq-large cuhkpq-small", "demo own"),
+    "vggnet-ava": ("IV-C", "network vgg16 > network alexnet", "ava-large ava-small", ""),
+    "global-cuhkpq": ("IV-B", "view global > view local", "cuhkpq-large cuhkpq-small", "demo own"),
+    "global-ava": ("IV-C", "view global > view local", "ava-small", ""),
+    "local-ava": ("IV-C", "network vgg16 view local > ", "ava-large", ""),
+    "above-5-cuhkpq": ("IV-B", "network vgg16 view global > method in [5]", "cuhkpq-small", ""),
+    "above-5-ava": ("IV-C", "network vgg16 view global > method in [5]", "ava-small", ""),
+    "above-14": ("IV-C", "network vgg16 view global > method in [14]", "ava-large", ""),
+    "loss-falls": ("IV-D", "fall", ALL_FOUR, "demo own"),
+    "sufficient": ("IV-D", "sufficient", ALL_FOUR, "own"),
+    "stable": ("IV-D", "stable", ALL_FOUR, "own"),
+    "overfits": ("IV-D", "overfits", ALL_FOUR, "own"),
+    "minutes-alexnet": ("III-B.2", "network alexnet: minutes", ALL_FOUR, "own"),
+    "minutes-vgg16": ("III-B.2", "network vgg16: minutes", ALL_FOUR, "own"),
+}
 LABELS = {
     ("alexnet", "local"): "Local view, AlexNet",
     ("vgg16", "local"): "Local view, VGGNet",
@@ -188,6 +209,22 @@ def test_a_table_holds_the_papers_rows_in_the_papers_order(name):
 def test_there_are_the_papers_four_tables_and_the_demos_and_each_dataset_has_one():
     assert list(tables()) == list(TABLES)
     assert sorted(table.dataset for table in tables().values()) == sorted(DATASETS)
+
+
+def compared(claim: PaperClaim) -> str:
+    better, worse = (" ".join(f"{key} {value}" for key, value in part.items()) for part in (claim.better, claim.worse))
+    if claim.kind in ("pairs", "cited"):
+        return f"{better} > {claim.cited or worse}"
+    return f"{better}: {claim.kind}" if better else claim.kind
+
+
+def test_every_claim_its_section_and_its_datasets_are_those_of_the_second_writing():
+    assert {claim.name: (claim.source, compared(claim)) for claim in claims()} == {
+        name: row[:2] for name, row in CLAIMS.items()
+    }
+    for claim in claims():
+        assert set(claim.datasets) == set(CLAIMS[claim.name][2].split()), claim.name
+        assert claim.also == tuple(CLAIMS[claim.name][3].split()), claim.name
 
 
 # the written nets and solvers

@@ -1,0 +1,74 @@
+"""Two nets on the same photos: how much more one of them has right, and whether that may be chance.
+
+One run of each: McNemar's exact test, on the photos that one net alone has right. Several seeds: the photos of all
+seeds in one McNemar's test would count each photo several times, and leave out that seeds differ; so the differences,
+seed by seed and photo by photo, go through the two-level bootstrap, and McNemar's test of each seed is told beside it.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import binomtest
+
+from experiments.run_folder import Prediction
+from paper import stated
+from report import bootstrap
+from report.measures import same_photos
+from report.results import SeedResult
+from report.verdicts import OPEN, Part, of_difference
+
+MCNEMAR = "McNemar's exact test on the photos that one of the two alone has right"
+SEEDS = "bootstrap of seeds, then photos, over the differences of equal seeds"
+
+
+def compare(subject: str, ours: Sequence[SeedResult], others: Sequence[SeedResult]) -> Part:
+    """The verdict on the claim that `ours` have more photos right than `others`, by the seeds that both have."""
+    first, second = ({each.seed: each.result.predictions for each in runs} for runs in (ours, others))
+    seeds = sorted(first.keys() & second.keys())
+    if not seeds:
+        return Part(subject, OPEN, "no seed was run of both")
+    return compared(subject, [first[seed] for seed in seeds], [second[seed] for seed in seeds])
+
+
+def compared(
+    subject: str, ours: Sequence[list[Prediction]], others: Sequence[list[Prediction]], tests: int = 1
+) -> Part:
+    """The same of predictions, the n-th of `ours` with the n-th of `others`, as one of so many `tests` (Bonferroni)."""
+    differences = paired(ours, others)
+    if differences is None:
+        return Part(subject, OPEN, "they were tested on other photos")
+    points = 100 * float(differences.mean())
+    each = [mcnemar(row) for row in differences]
+    if len(each) == 1:
+        ours_alone, others_alone = np.sum(differences > 0), np.sum(differences < 0)
+        p, how = each[0], MCNEMAR
+        number = f"{points:+.2f} points ({ours_alone:,} photos right against {others_alone:,}, {p_text(p)})"
+    else:
+        p, how = bootstrap.p_value(differences), SEEDS
+        number = (
+            f"{points:+.2f} points ({interval_text(bootstrap.interval(differences))}, {p_text(p)}, {len(each)} seeds;"
+            f" McNemar's {', '.join(map(p_text, each))})"
+        )
+    return Part(subject, of_difference(points, p, stated("evidence.level") / tests), number, how)
+
+
+def paired(ours: Sequence[list[Prediction]], others: Sequence[list[Prediction]]) -> np.ndarray | None:
+    """For each pair and photo 1 where ours alone is right, -1 where the other alone is, else 0; None: other photos."""
+    right = same_photos([*ours, *others])
+    return None if right is None else right[: len(ours)] - right[len(ours) :]
+
+
+def mcnemar(differences: np.ndarray) -> float:
+    """The two-sided p of McNemar's exact test, from one pair's differences."""
+    ours_alone, discordant = int(np.sum(differences > 0)), int(np.count_nonzero(differences))
+    return float(binomtest(ours_alone, discordant).pvalue) if discordant else 1.0
+
+
+def p_text(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def interval_text(interval: tuple[float, float]) -> str:
+    """An interval of a difference, in points."""
+    low, high = interval
+    return f"{stated('evaluation.confidence'):.0%} interval {100 * low:+.2f} to {100 * high:+.2f}"

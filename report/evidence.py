@@ -1,0 +1,74 @@
+"""What our runs of a dataset give a claim to be told from, variant by variant."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from experiments.kept_files import Unreadable
+from experiments.run_folder import Evaluation, Result
+from paper import NETWORKS, VIEWS, Table, reported_iteration
+from report.results import Found, SeedResult
+from report.verdicts import NOT_RUN, OPEN, Part
+
+Variant = tuple[str, str]  # network, view
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The runs of a table's dataset, by variant."""
+
+    table: Table
+    found: dict[Variant, Found]
+
+    @property
+    def reported(self) -> int:
+        """The iteration whose accuracy is reported."""
+        return reported_iteration(self.table.dataset)
+
+    def runs(self, variant: Variant) -> list[SeedResult]:
+        """The usual runs of a variant that have a result of the iteration that is reported."""
+        return self.found[variant].at(self.reported)
+
+    def label(self, variant: Variant) -> str:
+        (row,) = (row for row in self.table.rows if (row.network, row.view) == variant)
+        return row.label
+
+    def absent(self, subject: str, *variants: Variant) -> Part | None:
+        """What is said where one of these has no run; None where all have."""
+        for variant in variants:
+            if not self.runs(variant):
+                is_unreadable = bool(self.found[variant].unreadable)
+                return Part(subject, OPEN, "a run cannot be read") if is_unreadable else Part(subject, NOT_RUN)
+        return None
+
+    def each(self, names: dict[str, str], told: Callable[[str, list[SeedResult]], Part]) -> list[Part]:
+        """A part for each variant of these names: what is `told` of its label and its runs."""
+        return [
+            self.absent(self.label(variant), variant) or told(self.label(variant), self.runs(variant))
+            for variant in variants(names)
+        ]
+
+
+def variants(names: dict[str, str]) -> list[Variant]:
+    """The variants of a network, of a view or of both, e.g. {'view': 'global'}; all where nothing is named."""
+    return [
+        (network, view)
+        for network in NETWORKS
+        for view in VIEWS
+        if names.items() <= {"network": network, "view": view}.items()
+    ]
+
+
+def evaluations(run: SeedResult, last: int | None = None) -> dict[int, Evaluation]:
+    """The rows of metrics.csv by iteration, up to `last`; none where it cannot be read."""
+    try:
+        return {row.iteration: row for row in run.folder.evaluations() if last is None or row.iteration <= last}
+    except Unreadable:
+        return {}
+
+
+def kept(run: SeedResult, iteration: int | None = None) -> Result | None:
+    """The result of an iteration, by default of the run's last; None where there is none that can be read."""
+    try:
+        return run.folder.result(iteration)
+    except Unreadable:
+        return None
