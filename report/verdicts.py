@@ -31,7 +31,7 @@ def of_interval(low: float, high: float, constant: float) -> str:
 
 
 def of_all(parts: Sequence[Part]) -> str:
-    """The verdict on a claim that has to hold in every part: one that fails refutes it, one that is open keeps it so."""
+    """The verdict on a claim that has to hold in every part: one that fails refutes it, an open one keeps it open."""
     verdicts = {part.verdict for part in parts}
     for alone in (HOLDS, NOT_RUN):
         if verdicts == {alone}:
