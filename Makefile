@@ -60,7 +60,7 @@ endif
 endif
 export CUDA
 
-.PHONY: help cards setup demo demo-data test test-caffe bench models predict prototxt
+.PHONY: help cards setup demo demo-data report test test-caffe bench models predict prototxt
 
 ##@ Set up
 help: ## this list
@@ -78,12 +78,13 @@ models: setup ## the two pretrained models into models/, checked; FROM=DIR has t
 	@$(EXPERIMENTS) models $${FROM_DIR:+--from "$$FROM_DIR"}
 
 ##@ Demo and tests
-demo: demo-data ## the whole path on the embedded dataset, on the CPU, ending in a table
+demo: demo-data ## the whole path on the embedded dataset, on the CPU, ending in a table and a report
 	@$(EXPERIMENTS) run --dataset demo --cpu
 	@$(EXPERIMENTS) table demo
 
 demo-data: setup ## only the embedded dataset: drawn, and prepared
 	@$(PYTHON) -m data_prep demo --out data/demo-photos --jobs "$(JOBS)"
+	@$(EXPERIMENTS) report demo
 	@$(PYTHON) -m data_prep ava --root data/demo-photos/ava --partition large --name demo --allow-bad 2 --jobs "$(JOBS)"
 
 test: setup ## every test, and the style of the code
@@ -124,6 +125,9 @@ bench: demo-data ## what everything costs, compared with named peers: one table 
 predict: setup ## how probably the photos in PHOTOS=DIR are good, by RUN=ava-large/vgg16_global, on GPU=0 or on the CPU
 	$(if $(value PHOTOS),,$(error PHOTOS is missing: make predict PHOTOS=DIR))
 	@$(EXPERIMENTS) predict $(if $(GPU),--gpu "$$GPU_IDS",--cpu) -- "$$RUN_NAME" "$$PHOTOS_DIR"
+report: setup ## a page for each table that has results: curves, photos, claims
+	@$(EXPERIMENTS) report
+
 
 prototxt: setup ## write the prototxts and the solvers again; hand edits are kept (FORCE=1 overwrites them)
 	@$(PYTHON) -m prototxt $(if $(filter-out 0,$(FORCE)),--force)

@@ -42,6 +42,27 @@ def status(arguments: argparse.Namespace) -> None:
     print(status(asked, results))
 
 
+def report(arguments: argparse.Namespace) -> None:
+    from report.site import write
+
+    data, results = arguments.data, existing(arguments.results)
+    out = arguments.out or results / "report"
+    print(f"report: {write(with_results(arguments), data, results, out, not arguments.no_photos)}")
+
+
+def figures(arguments: argparse.Namespace) -> int:
+    from report.paper_figures import write
+
+    data, results = arguments.data, existing(arguments.results)
+    out = arguments.out or results / "figures"
+    written, lacking = write(with_results(arguments), data, results, out)
+    for line in lacking:
+        print(f"error: {line}", file=sys.stderr)
+    for name in written:
+        print(f"{out / name}.pdf and .png")
+    return 1 if lacking else 0
+
+
 def models(arguments: argparse.Namespace) -> int:
     from experiments.weights import fetch, registry, take
 
@@ -93,6 +114,20 @@ def export(arguments: argparse.Namespace) -> None:
     run = which.run(arguments.run, existing(arguments.results))
     for line in report(arguments.out, *export(run, arguments.out, arguments.data)):
         print(line)
+
+
+def with_results(arguments: argparse.Namespace) -> list:
+    """The tables asked for by name; without a name all that have results."""
+    from report import datasets
+
+    data, results = arguments.data, arguments.results
+    if arguments.names:
+        return list(dict.fromkeys(datasets.table(name, data, results) for name in arguments.names))
+    found = [each for each in datasets.all_tables(data, results) if datasets.has_results(each.dataset, results)]
+    if not found:
+        command = commands.experiments("run", "--help")
+        raise UserError(f"{results} has no results: give another --results, or make some (`{command}`)")
+    return found
 
 
 def existing(results: Path) -> Path:
@@ -150,6 +185,10 @@ def parser() -> argparse.ArgumentParser:
                 f"--{name}", nargs="+", choices=choices, default=choices, help=words, metavar=name[0].upper()
             )
 
+    def tables_(sub: argparse.ArgumentParser) -> None:
+        words = f"{', '.join(tables())}, or a dataset that is prepared or has results (default: all with results)"
+        sub.add_argument("names", nargs="*", metavar="NAME", help=words)
+
     names = f"{', '.join(DATASETS)}, or any other that is prepared"
     sub = command(run, "fine-tune and evaluate; what is done is skipped, what is half done is resumed")
     sub.add_argument("--dataset", metavar="NAME", required=True, help=names)
@@ -174,6 +213,19 @@ def parser() -> argparse.ArgumentParser:
         "name", metavar="NAME", help=f"{', '.join(tables())}, or a dataset that is prepared or has results"
     )
     sub.add_argument("--format", choices=("text", "markdown", "csv", "json"), default="text")
+    folder(sub, "data", "the prepared datasets")
+    folder(sub, "results", "the run folders")
+
+    sub = command(report, "write a page for each table: curves, photos, claims, and where the numbers come from")
+    tables_(sub)
+    sub.add_argument("--out", type=Path, metavar="DIR", help="where the pages go (default: report in the results)")
+    sub.add_argument("--no-photos", action="store_true", help="for a page that is put on the web")
+    folder(sub, "data", "the prepared datasets")
+    folder(sub, "results", "the run folders")
+
+    sub = command(figures, "write the paper's Figures 1, 3 and 4 from our runs, as PDF and PNG as wide as a column")
+    tables_(sub)
+    sub.add_argument("--out", type=Path, metavar="DIR", help="where they go (default: figures in the results)")
     folder(sub, "data", "the prepared datasets")
     folder(sub, "results", "the run folders")
 

@@ -26,6 +26,7 @@ COLOURS = {
     "purple": "#8e3f8c",
 }
 PAGE = (5.0, 3.75)  # inches, of 72 units in SVG; scaled to the page
+LETTERS = 10.5  # points, on a page
 COLUMN = 252 / 72  # inches: a column of the IEEE's two-column papers
 
 _COMMON = {
@@ -48,8 +49,14 @@ _COMMON = {
     "svg.hashsalt": "aesthetics",
     "pdf.fonttype": 42,  # whole TrueType fonts, which publishers ask for
 }
-_ON_A_PAGE = {"font.size": 10.5, "legend.fontsize": 10.5}
-_IN_A_PAPER = {"font.family": "STIXGeneral", "mathtext.fontset": "stix", "font.size": 8, "legend.fontsize": 7.5}
+_ON_A_PAGE = {"font.size": LETTERS, "legend.fontsize": LETTERS, "lines.linewidth": 1.8, "lines.markersize": 4}
+_IN_A_PAPER = {
+    "font.family": "STIXGeneral",
+    "font.size": 8,
+    "legend.fontsize": 7.5,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 2.8,
+}
 
 
 @contextmanager

@@ -28,7 +28,6 @@ from report.variants import Variant, variant
 
 LARGEST = 2_900_000  # bytes of a page
 GENERATOR = '<meta name="generator" content="finetuned visual aesthetics">'  # tells our pages from other files
-WHOLE = "whole"  # the global view in the photo's own proportions
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,7 @@ def _threshold(table: Table) -> float | None:
 
 def _wanted(shown: Content) -> dict[str, set[str]]:
     """The ids of the photos on the page, by view."""
-    wanted = {WHOLE: {photo.photo_id for those in shown.examples.values() for photo in those}}
+    wanted = {photos.WHOLE: {photo.photo_id for those in shown.examples.values() for photo in those}}
     for each in shown.variants:
         those = [p for kind in each.kinds for p in (*kind.surest, *kind.drawn)]
         ids = {p.photo_id for p in (*those, *each.worst)} & shown.photos.by_id.keys()
@@ -162,7 +161,9 @@ def _render(shown: Content, pictures: Mapping[tuple[str, str], bytes], remark: s
     encoded = {name: base64.b64encode(jpeg).decode() for name, jpeg in pictures.items()}
     template = environment().get_template("page.html")
     known = shown.photos.by_id or {}
-    return template.render(page=shown, pictures=encoded, known=known, remark=remark, command=command, WHOLE=WHOLE)
+    return template.render(
+        page=shown, pictures=encoded, known=known, remark=remark, command=command, WHOLE=photos.WHOLE
+    )
 
 
 def _text(name: str) -> str:

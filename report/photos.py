@@ -18,6 +18,7 @@ from report.testset import Photos, TestPhoto
 SHOWN = 6  # of each kind: so many of the surest, and so many drawn
 EXAMPLES = 12  # of the dataset's good photos, and of its bad ones
 WORST = 10
+WHOLE = "whole"  # the global view in the photo's own proportions
 SIZES = ((192, 80), (160, 78), (144, 75), (128, 72), (112, 68), (96, 60), (80, 50), (64, 40))  # pixels, JPEG quality
 
 
@@ -67,22 +68,31 @@ def _sureness(prediction: Prediction) -> tuple[float, str]:
 def jpegs(photos: Photos, wanted: dict[str, set[str]], budget: int) -> dict[tuple[str, str], bytes]:
     """Small JPEGs by view and photo id, of `wanted` ids by view, as large as a budget of bytes allows.
 
-    The view "whole" is the global one in the photo's own proportions, or the local one where there is no other. Raises
-    UserError where a store is damaged, OSError where it may not be read.
+    UserError and OSError as in `pictures`.
     """
-    views = {}
-    for view, ids in wanted.items():
-        known = {photo_id: photos.by_id[photo_id] for photo_id in sorted(ids)}
-        stored = view if view != "whole" else "global" if "global" in photos.views else "local"
-        found = stores.views_at(photos.store(stored), sorted(photo.position for photo in known.values()))
-        is_squeezed = (view, stored) == ("whole", "global")
-        for photo_id, photo in known.items():
-            views[view, photo_id] = _shaped(found[photo.position], photo if is_squeezed else None)
+    views = pictures(photos, wanted)
     for size, quality in SIZES:
         small = {name: _jpeg(view, size, quality) for name, view in views.items()}
         if sum(map(len, small.values())) <= budget:
             return small
     raise UserError(f"{len(views):,} photos do not fit into {budget:,} bytes")
+
+
+def pictures(photos: Photos, wanted: dict[str, set[str]]) -> dict[tuple[str, str], np.ndarray]:
+    """Views (BGR uint8) by view and photo id, of `wanted` ids by view, read from the test LMDBs by their keys.
+
+    WHOLE is the global view in the photo's own proportions, or the local one where there is no other. Raises UserError
+    where a store is damaged, OSError where it may not be read.
+    """
+    views = {}
+    for view, ids in wanted.items():
+        known = {photo_id: photos.by_id[photo_id] for photo_id in sorted(ids)}
+        stored = view if view != WHOLE else "global" if "global" in photos.views else "local"
+        found = stores.views_at(photos.store(stored), sorted(photo.position for photo in known.values()))
+        is_squeezed = (view, stored) == (WHOLE, "global")
+        for photo_id, photo in known.items():
+            views[view, photo_id] = _shaped(found[photo.position], photo if is_squeezed else None)
+    return views
 
 
 def _shaped(view: np.ndarray, photo: TestPhoto | None) -> np.ndarray:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from experiments.run_folder import Evaluation
 from report.curves import RATES, Agreement, Calibration
-from report.figures import COLOURS, PAGE
+from report.figures import COLOURS, LETTERS, PAGE
 
 FEW = 25  # points that are marked on a line
 Size = tuple[float, float]
@@ -52,7 +53,7 @@ def roc(curves: Sequence[np.ndarray], auc: float) -> Figure:
     for curve in curves if len(curves) > 1 else ():
         axes.plot(rates, np.concatenate(([0], curve)), color=COLOURS["blue"], linewidth=0.7, alpha=0.6)
     mean = np.concatenate(([0], np.mean(curves, axis=0)))
-    axes.plot(rates, mean, color=COLOURS["blue"], linewidth=1.8, label=f"AUC {auc:.3f}")
+    axes.plot(rates, mean, color=COLOURS["blue"], label=f"AUC {auc:.3f}")
     _legend(axes)
     return figure
 
@@ -66,7 +67,7 @@ def calibration(seeds: Sequence[Calibration]) -> Figure:
         label = ("test photos" if len(seeds) == 1 else "a seed each") if number == 0 else None
         if len(seeds) == 1:
             reach = np.abs(np.array([each.interval for each in seed.bins]).T - y)
-            axes.errorbar(x, y, reach, fmt="o-", color=COLOURS["vermilion"], linewidth=1.8, elinewidth=1, ms=4,
+            axes.errorbar(x, y, reach, fmt="o-", color=COLOURS["vermilion"], elinewidth=1,
                           label=label)  # fmt: skip
         else:
             axes.plot(x, y, "o-", color=COLOURS["vermilion"], linewidth=0.8, ms=2.5, label=label)
@@ -82,7 +83,7 @@ def by_score(seeds: Sequence[Agreement], threshold: float | None) -> Figure:
     scores = [group.score for group in seeds[0].groups]
     low, median, high = np.mean([[group.quartiles for group in seed.groups] for seed in seeds], axis=0).T
     axes.fill_between(scores, low, high, color=COLOURS["blue"], alpha=0.2, linewidth=0, label="middle half")
-    axes.plot(scores, median, "o-", color=COLOURS["blue"], linewidth=1.8, ms=4, label="median")
+    axes.plot(scores, median, "o-", color=COLOURS["blue"], label="median")
     if threshold is not None and scores[0] <= threshold <= scores[-1]:
         axes.axvline(threshold, color=COLOURS["muted"], linewidth=0.9, linestyle="--", label=f"good from {threshold:g}")
     axes.set_ylim(-0.02, 1.02)
@@ -110,7 +111,7 @@ def _lines(axes: Axes, seeds, value: Callable[[Evaluation], float], label: str, 
     there = common(seeds)
     means = [mean_at(seeds, iteration, value) for iteration in there]
     form = form if len(there) <= FEW or form == "--" else form[1:]
-    axes.plot(there, means, form, color=COLOURS[colour], linewidth=1.8, ms=4, label=label)
+    axes.plot(there, means, form, color=COLOURS[colour], label=label)
 
 
 def _square(xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
@@ -128,6 +129,8 @@ def _legend(axes: Axes) -> None:
 
 
 def _margins(figure: Figure, left: float, right: float, bottom: float, top: float) -> None:
-    """Set the margins, in inches."""
+    """Set the margins, in inches where letters are as large as on a page."""
+    scale = rcParams["font.size"] / LETTERS
     width, height = figure.get_size_inches()
+    left, right, bottom, top = (scale * margin for margin in (left, right, bottom, top))
     figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height, hspace=0.32)
