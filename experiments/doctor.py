@@ -151,7 +151,7 @@ def _caffe() -> Iterator[Finding]:
         yield Finding("Caffe", "not installed here: type `make setup`, and use .venv/bin/python", True)
         return
     facts = describe(Path(sys.prefix))
-    shown = ("caffe", "variant", "cuda", "cudnn", "architectures", "blas")
+    shown = ("caffe", "variant", "cuda", "cudnn", "architectures", "patches", "blas")
     build = ", ".join(f"{name} {facts[name]}" for name in shown if name in facts)
     yield Finding("Caffe", build or "not one of ours: no caffe-build.json in .venv")
 

@@ -228,6 +228,10 @@ def test_the_title_and_the_doctor_name_the_engine(monkeypatch):
             r"Caffe 1\.0\.0 \(gpu, CUDA 13\.0, cuDNN 9\.[\d.]+, sm 75 90, OpenBLAS [\d.]+\)",
         ),
         (
+            recipe.cpu(REQUIREMENTS, recipe.MINIMAL),
+            r"Caffe 1\.0\.0 \(cpu, OpenBLAS [\d.]+, patches: minimal\)",
+        ),
+        (
             recipe.gpu(REQUIREMENTS, ["90"], cudnn=False),
             r"Caffe 1\.0\.0 \(gpu, CUDA 13\.0, no cuDNN, sm 90, OpenBLAS [\d.]+\)",
         ),
@@ -236,7 +240,7 @@ def test_the_title_and_the_doctor_name_the_engine(monkeypatch):
         assert re.fullmatch(title, chosen.title())
         monkeypatch.setattr(doctor, "describe", lambda _, facts=facts: facts)
         (finding,) = doctor._caffe()
-        for name in {"variant", "blas", "cuda", "cudnn", "architectures"} & set(facts):
+        for name in {"variant", "blas", "cuda", "cudnn", "architectures", "patches"} & set(facts):
             assert f"{name} {facts[name]}" in finding.text
 
 
