@@ -165,6 +165,24 @@ def test_a_value_that_means_nothing_is_refused_in_one_line(make, words, says):
     assert says in line
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_photos_to_score_and_the_run_arrive_as_they_were_typed(make, path):
+    for words, environment in (([f"PHOTOS={path}", f"RUN={path}"], {}), ([], {"PHOTOS": path, "RUN": path})):
+        programs = arguments_of(*make("predict", *words, **environment))
+        assert programs == [["run_experiments.py", "predict", "--cpu", "--", path, path]]
+
+
+def test_photos_are_scored_on_the_card_that_is_named_and_setup_builds_nothing_for_it(make):
+    done, calls = make("predict", "PHOTOS=/p", "GPU=1")
+    assert arguments_of(done, calls) == [
+        ["run_experiments.py", "predict", "--gpu", "1", "--", "demo/vgg16_global", "/p"]
+    ]
+    assert build_of(done, calls) == ""
+    done, calls = make("predict")
+    assert (done.returncode, calls) == (2, [])
+    assert "make predict PHOTOS=DIR" in done.stderr
+
+
 @pytest.mark.parametrize(("value", "options"), [("1", ["--force"]), ("0", []), ("", [])])
 def test_edits_are_overwritten_only_where_it_is_asked_for(make, value, options):
     assert arguments_of(*make("prototxt", f"FORCE={value}")) == [["-m", "prototxt", *options]]
