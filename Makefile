@@ -25,6 +25,9 @@ export EXTRA_DIR := $(value EXTRA)
 export FROM_DIR := $(value FROM)
 export PHOTOS_DIR := $(value PHOTOS)
 export RUN_NAME := $(value RUN)
+ifneq ($(filter predict,$(MAKECMDGOALS)),)
+$(if $(value PHOTOS),,$(error PHOTOS is missing: make predict PHOTOS=DIR))
+endif
 
 # CUDA=1 or 0 chooses the Caffe that setup builds; unset, the one in .venv stays. For the paper's tables GPU=0,1 names
 # the cards and CPU=1 does without, and Caffe is built for GPUs where one can be seen.
@@ -81,10 +84,10 @@ models: setup ## the two pretrained models into models/, checked; FROM=DIR has t
 demo: demo-data ## the whole path on the embedded dataset, on the CPU, ending in a table and a report
 	@$(EXPERIMENTS) run --dataset demo --cpu
 	@$(EXPERIMENTS) table demo
+	@$(EXPERIMENTS) report demo
 
 demo-data: setup ## only the embedded dataset: drawn, and prepared
 	@$(PYTHON) -m data_prep demo --out data/demo-photos --jobs "$(JOBS)"
-	@$(EXPERIMENTS) report demo
 	@$(PYTHON) -m data_prep ava --root data/demo-photos/ava --partition large --name demo --allow-bad 2 --jobs "$(JOBS)"
 
 test: setup ## every test, and the style of the code
@@ -122,12 +125,11 @@ bench: demo-data ## what everything costs, compared with named peers: one table 
 	@$(PYTHON) -m benchmarks.torch_venv
 	@$(PYTHON) -m benchmarks
 
-predict: setup ## how probably the photos in PHOTOS=DIR are good, by RUN=ava-large/vgg16_global, on GPU=0 or on the CPU
-	$(if $(value PHOTOS),,$(error PHOTOS is missing: make predict PHOTOS=DIR))
-	@$(EXPERIMENTS) predict $(if $(GPU),--gpu "$$GPU_IDS",--cpu) -- "$$RUN_NAME" "$$PHOTOS_DIR"
 report: setup ## a page for each table that has results: curves, photos, claims
 	@$(EXPERIMENTS) report
 
+predict: setup ## how probably the photos in PHOTOS=DIR are good, by RUN=ava-large/vgg16_global, on GPU=0 or on the CPU
+	@$(EXPERIMENTS) predict $(if $(GPU),--gpu "$$GPU_IDS",--cpu) -- "$$RUN_NAME" "$$PHOTOS_DIR"
 
 prototxt: setup ## write the prototxts and the solvers again; hand edits are kept (FORCE=1 overwrites them)
 	@$(PYTHON) -m prototxt $(if $(filter-out 0,$(FORCE)),--force)
