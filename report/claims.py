@@ -14,13 +14,14 @@ from report.evidence import Evidence, variants
 from report.iterations import fall, minutes, overfits, stable, sufficient
 from report.line import DASH
 from report.results import found
-from report.verdicts import NOT_RUN, VERDICTS, Part, of_all, of_any
+from report.verdicts import NOT_RUN, VERDICTS, Part, of_all, of_any, of_those_run
 
 __all__ = ["VERDICTS", "Claim", "claims", "render"]
 
 TOLD: dict[str, Callable[[PaperClaim, Evidence], list[Part]]] = {  # by kind
     each.__name__: each for each in (pairs, cited, fall, sufficient, stable, overfits, minutes)
 }
+ONE: dict[str, Callable[[Sequence[Part]], str]] = {"pairs": of_all, "overfits": of_any}  # parts -> verdict, by kind
 WIDTH = 120  # columns of the printed table
 
 
@@ -61,7 +62,7 @@ def render(told: Sequence[Claim], width: int | None = None) -> str:
 
 def _told(claim: PaperClaim, evidence: Evidence) -> Claim:
     parts = TOLD[claim.kind](claim, evidence)
-    verdict = (of_any if claim.kind == overfits.__name__ else of_all)(parts)
+    verdict = ONE.get(claim.kind, of_those_run)(parts)
     number = "; ".join(filter(None, (": ".join(filter(None, (p.subject, p.number or p.verdict))) for p in parts)))
     how = "; ".join(dict.fromkeys(part.how for part in parts if part.how))
     return Claim(

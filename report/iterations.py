@@ -18,7 +18,10 @@ def fall(claim: PaperClaim, evidence: Evidence) -> list[Part]:
     """How much of the whole fall of the test loss is over at the last of the early evaluations."""
     share = stated("evidence.fall")
     begin, *_, early = [iteration for iteration in stated("evaluation.early") if iteration < evidence.reported]
-    how = f"{share:.0%} of the test loss' fall, from iteration {begin} to its lowest, over by {early:,} in every seed"
+    how = (
+        f"{share:.0%} of the fall of the test loss, from iteration {begin} to its lowest, over by iteration {early:,}"
+        " in every seed"
+    )
 
     def told(subject: str, runs: list[SeedResult]) -> Part:
         courses = [evaluations(run, evidence.reported) for run in runs]

@@ -39,6 +39,11 @@ def of_all(parts: Sequence[Part]) -> str:
     return FAILS if FAILS in verdicts else OPEN
 
 
+def of_those_run(parts: Sequence[Part]) -> str:
+    """The verdict on a claim of every run: as of_all, but parts that were not run leave it as it is."""
+    return of_all([part for part in parts if part.verdict != NOT_RUN] or parts)
+
+
 def of_any(parts: Sequence[Part]) -> str:
     """The verdict on a claim that something may happen: it has to hold in one of the parts that were run."""
     verdicts = {part.verdict for part in parts} - {NOT_RUN}
