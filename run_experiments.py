@@ -111,8 +111,11 @@ def export(arguments: argparse.Namespace) -> None:
     from deploy import which
     from deploy.export import export, report
 
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
     run = which.run(arguments.run, existing(arguments.results))
-    for line in report(arguments.out, *export(run, arguments.out, arguments.data)):
+    for line in report(arguments.out, *export(run, arguments.out, arguments.data, say)):
         print(line)
 
 

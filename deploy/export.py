@@ -10,7 +10,7 @@ import glob
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -36,10 +36,12 @@ FILES = {pair.PROTOTXT, pair.FACTS, pair.MEAN, MODEL, CARD, EXAMPLE}  # and a ca
 FILLERS = ("weight_filler", "bias_filler", "filler")
 
 
-def export(run: RunFolder, out: Path, data: Path) -> tuple[ScoringNet, Check]:
+def export(
+    run: RunFolder, out: Path, data: Path, say: Callable[[str], None] = lambda text: None
+) -> tuple[ScoringNet, Check]:
     """Write the folder `out`; the net in it, and what came of its check on test photos, which lie below `data`.
 
-    Raises UserError where the net cannot be exported, or `out` is taken.
+    `say` hears what is being done. Raises UserError where the net cannot be exported, or `out` is taken.
     """
     net, out = of_run(run), Path(os.path.abspath(out))
     store = data / net.dataset / store_name("test", net.view)
@@ -60,8 +62,10 @@ def export(run: RunFolder, out: Path, data: Path) -> tuple[ScoringNet, Check]:
         if net.mean_file:
             shutil.copyfile(net.mean_file, folder / pair.MEAN)
         shutil.copyfile(Path(__file__).with_name(EXAMPLE), folder / EXAMPLE)
+        say(f"{net.name} at iteration {net.iteration:,}: writing it for Caffe and for ONNX")
         convert(folder, net.weights, name)
         exported = replace(pair.of_pair(folder), notes=net.notes)
+        say("scoring test photos by Caffe and by ONNX Runtime")
         checked = check(exported, folder / MODEL, store, predicted)
         write_atomically(folder / CARD, card.text(folder, exported, prob, record, result, checked))
     return exported, checked

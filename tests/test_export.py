@@ -27,7 +27,7 @@ from data_prep import manifest  # noqa: E402
 from data_prep.decoder import decode  # noqa: E402
 from data_prep.records import JPEG_QUALITY  # noqa: E402
 from data_prep.views import MAKE_VIEW  # noqa: E402
-from deploy import export_check, pair  # noqa: E402
+from deploy import export_check, pair, which  # noqa: E402
 from deploy.export import _whole_or_not_there, export, is_replaceable  # noqa: E402
 from deploy.export_check import check  # noqa: E402
 from deploy.net import of_run  # noqa: E402
@@ -256,6 +256,11 @@ def test_an_export_takes_the_place_of_an_older_one_and_of_nothing_else(exported,
         (tmp_path / "more" / name).touch()
     for name in ("file", "link", "photos", "more"):
         assert not is_replaceable(tmp_path / name), name
+
+
+def test_an_export_is_no_run_to_export(exported, run):
+    with pytest.raises(UserError, match="my net 网 is no run: give the folder of the run that it was made from"):
+        which.run(str(exported[0]), run.path.parents[2])
 
 
 def test_what_lies_in_the_place_stays_and_is_named(run, data, tmp_path):
