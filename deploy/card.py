@@ -37,12 +37,13 @@ PRETRAINED = {
     "alexnet": Pretrained(
         "bvlc_alexnet, trained on ImageNet by BVLC",
         "unrestricted",
-        "bvlc_alexnet is released for unrestricted use, by its readme in Caffe's Model Zoo.",
+        "bvlc_alexnet is released for unrestricted use, as its readme in Caffe's Model Zoo says.",
     ),
     "vgg16": Pretrained(
         "VGG_ILSVRC_16_layers, trained on ImageNet by the Visual Geometry Group of Oxford",
-        "CC-BY-4.0",
-        "VGG_ILSVRC_16_layers is under Creative Commons Attribution 4.0; its authors are K. Simonyan and A. Zisserman.",
+        "CC-BY",
+        "VGG_ILSVRC_16_layers is released under the Creative Commons Attribution License; its authors, K. Simonyan and"
+        " A. Zisserman, ask to cite arXiv:1409.1556.",
     ),
     "demo": Pretrained(
         "the harness's own small net, trained on drawn scenes",

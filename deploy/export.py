@@ -51,6 +51,8 @@ def export(
     if os.path.lexists(out) and not is_replaceable(out):
         raise UserError(f"{out} is there, and not an export alone: give another --out")
     record, result = run.record(), run.result(net.iteration)
+    if lacking := {"photos", "rule"} - record.get("dataset", {}).keys():
+        raise UserError(f"{run.path / 'run.json'} does not say of its dataset: {', '.join(sorted(lacking))}")
     predicted = None
     if result and record["inputs"].get("dataset") == dataset_digest(data / net.dataset):
         predicted = [prediction.p_good for prediction in result.predictions]
@@ -64,7 +66,8 @@ def export(
         shutil.copyfile(Path(__file__).with_name(EXAMPLE), folder / EXAMPLE)
         say(f"{net.name} at iteration {net.iteration:,}: writing it for Caffe and for ONNX")
         convert(folder, net.weights, name)
-        exported = replace(pair.of_pair(folder), notes=net.notes)
+        notes = tuple(note.replace(str(run.path), net.name) for note in net.notes)
+        exported = replace(pair.of_pair(folder), notes=notes)
         say("scoring test photos by Caffe and by ONNX Runtime")
         checked = check(exported, folder / MODEL, store, predicted)
         write_atomically(folder / CARD, card.text(folder, exported, prob, record, result, checked))
@@ -135,8 +138,9 @@ def _whole_or_not_there(out: Path) -> Iterator[Path]:
 def report(out: Path, net: ScoringNet, checked: Check) -> Iterator[str]:
     """What to say of an export, a line each."""
     yield f"{out}: {net.name} at iteration {net.iteration:,}"
-    for path in sorted(out.iterdir()):
-        yield f"  {path.name:{max(len(each.name) for each in out.iterdir())}}  {path.stat().st_size:>13,} bytes"
+    files = sorted(out.iterdir())
+    width = max(len(path.name) for path in files)
+    yield from (f"  {path.name:{width}}  {path.stat().st_size:>13,} bytes" for path in files)
     yield from (f"note: {note}" for note in net.notes)
     yield f"largest |difference| of p(good) on {checked.photos:,} test photos"
     yield f"  ONNX Runtime to Caffe         {checked.onnx:.1e}"

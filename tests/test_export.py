@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -27,9 +27,9 @@ from data_prep import manifest  # noqa: E402
 from data_prep.decoder import decode  # noqa: E402
 from data_prep.records import JPEG_QUALITY  # noqa: E402
 from data_prep.views import MAKE_VIEW  # noqa: E402
-from deploy import export_check, pair, which  # noqa: E402
+from deploy import card, export_check, pair, which  # noqa: E402
 from deploy.export import _whole_or_not_there, export, is_replaceable  # noqa: E402
-from deploy.export_check import check  # noqa: E402
+from deploy.export_check import Check, check  # noqa: E402
 from deploy.net import of_run  # noqa: E402
 from experiments.evaluation import TestPass  # noqa: E402
 from experiments.finetuning import predictions  # noqa: E402
@@ -219,10 +219,10 @@ def test_the_card_opens_as_caffes_model_zoo_reads_it(exported):
 
 
 def test_the_card_has_the_runs_own_numbers_and_where_they_come_from(exported, run):
-    card = (exported[0] / "readme.md").read_text()
+    text = (exported[0] / "readme.md").read_text()
     result = run.result()
     correct = sum(p.label == p.predicted for p in result.predictions)
-    assert f"| accuracy | {100 * correct / TEST:.2f} % |" in card
+    assert f"| accuracy | {100 * correct / TEST:.2f} % |" in text
     for said in (
         "noise, brighter where it is good",
         "one photo is odd.",
@@ -233,8 +233,8 @@ def test_the_card_has_the_runs_own_numbers_and_where_they_come_from(exported, ru
         sha256(exported[0] / "model.onnx"),
         "It is of no use for real photos",
     ):
-        assert said in card
-    assert "the paper |" not in card
+        assert said in text
+    assert "the paper |" not in text
 
 
 def test_nothing_of_the_export_tells_where_the_run_lay(exported, run, data):
@@ -256,6 +256,29 @@ def test_an_export_takes_the_place_of_an_older_one_and_of_nothing_else(exported,
         (tmp_path / "more" / name).touch()
     for name in ("file", "link", "photos", "more"):
         assert not is_replaceable(tmp_path / name), name
+
+
+def test_a_card_of_a_run_without_a_result_has_no_numbers_and_says_why(exported, run):
+    net = replace(pair.of_pair(exported[0]), notes=("demo/alexnet_global/seed-1: the run is not finished",))
+    text = card.text(exported[0], net, "prob", run.record(), None, Check(TEST, 1e-7, None))
+    assert "There is no result of the test photos" in text
+    assert "- demo/alexnet_global/seed-1: the run is not finished" in text
+    assert "| accuracy" not in text
+    assert "predictions.csv | – |" in text
+
+
+@pytest.mark.parametrize(
+    ("dataset", "network", "view", "accuracy"),
+    [("cuhkpq-large", "alexnet", "local", "83.24 % (Table I)"), ("ava-large", "vgg16", "global", "(Table III)")],
+)
+def test_a_card_of_the_papers_datasets_has_the_papers_number_and_the_licence(
+    exported, run, dataset, network, view, accuracy
+):
+    net = replace(pair.of_pair(exported[0]), dataset=dataset, network=network, view=view)
+    text = card.text(exported[0], net, "prob", run.record(), run.result(), Check(TEST, 1e-7, 0.0))
+    assert accuracy in text
+    assert card.PRETRAINED[network].terms in text
+    assert "drawn" not in text
 
 
 def test_an_export_is_no_run_to_export(exported, run):
