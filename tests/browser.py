@@ -20,7 +20,7 @@ class Browser:
         ours, theirs = os.pipe(), os.pipe()
         self.process = subprocess.Popen(
             [
-                "/bin/sh", "-c", f'exec "$0" "$@" 3<&{ours[0]} 4>&{theirs[1]}', CHROMIUM, "--headless", "--no-sandbox",
+                "bash", "-c", f'exec "$0" "$@" 3<&{ours[0]} 4>&{theirs[1]}', CHROMIUM, "--headless", "--no-sandbox",
                 "--remote-debugging-pipe", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                 "--disable-background-networking", f"--user-data-dir={self.profile.name}", "about:blank",
             ],
