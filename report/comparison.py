@@ -18,7 +18,7 @@ from report.results import SeedResult
 from report.verdicts import OPEN, Part, of_difference
 
 MCNEMAR = "McNemar's exact test on the photos that one of the two alone has right"
-SEEDS = "bootstrap of seeds, then photos, over the differences of equal seeds"
+SEEDS = "bootstrap of seeds, then photos, over the differences of equal seeds (two or three that differ much: too sure)"
 
 
 def compare(subject: str, ours: Sequence[SeedResult], others: Sequence[SeedResult]) -> Part:
@@ -38,16 +38,15 @@ def compared(
     if differences is None:
         return Part(subject, OPEN, "they were tested on other photos")
     points = 100 * float(differences.mean())
-    each = [mcnemar(row) for row in differences]
-    if len(each) == 1:
+    if len(differences) == 1:
         ours_alone, others_alone = np.sum(differences > 0), np.sum(differences < 0)
-        p, how = each[0], MCNEMAR
+        p, how = mcnemar(differences[0]), MCNEMAR
         number = f"{points:+.2f} points ({ours_alone:,} photos right against {others_alone:,}, {p_text(p)})"
     else:
         p, how = bootstrap.p_value(differences), SEEDS
         number = (
-            f"{points:+.2f} points ({interval_text(bootstrap.interval(differences))}, {p_text(p)}, {len(each)} seeds;"
-            f" McNemar's {', '.join(map(p_text, each))})"
+            f"{points:+.2f} points ({interval_text(bootstrap.interval(differences))}, {p_text(p)}, {len(differences)} seeds;"
+            f" {mcnemars(differences)})"
         )
     return Part(subject, of_difference(points, p, stated("evidence.level") / tests), number, how)
 
@@ -62,6 +61,12 @@ def mcnemar(differences: np.ndarray) -> float:
     """The two-sided p of McNemar's exact test, from one pair's differences."""
     ours_alone, discordant = int(np.sum(differences > 0)), int(np.count_nonzero(differences))
     return float(binomtest(ours_alone, discordant).pvalue) if discordant else 1.0
+
+
+def mcnemars(differences: np.ndarray) -> str:
+    """McNemar's p of each pair, e.g. "McNemar's p = 0.012, < 0.001"."""
+    texts = [p_text(mcnemar(row)) for row in differences]
+    return f"McNemar's {', '.join([texts[0], *(text.removeprefix('p ').removeprefix('= ') for text in texts[1:])])}"
 
 
 def p_text(p: float) -> str:

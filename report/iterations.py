@@ -8,7 +8,7 @@ from scipy.stats import mannwhitneyu
 
 from paper import PaperClaim, stated
 from report import bootstrap
-from report.comparison import compared, interval_text, mcnemar, p_text, paired
+from report.comparison import compared, interval_text, mcnemars, p_text, paired
 from report.evidence import Evidence, evaluations, kept, variants
 from report.results import SeedResult
 from report.verdicts import FAILS, HOLDS, NOT_RUN, OPEN, Part, of_difference, of_interval
@@ -55,8 +55,7 @@ def sufficient(claim: PaperClaim, evidence: Evidence) -> list[Part]:
         if differences is None:
             return Part(subject, OPEN, f"no predictions of iteration {few:,} for these photos", how)
         low, high = bootstrap.interval(differences)
-        p = ", ".join(p_text(mcnemar(row)) for row in differences)
-        number = f"{100 * differences.mean():+.2f} points ({interval_text((low, high))}; McNemar's {p})"
+        number = f"{100 * differences.mean():+.2f} points ({interval_text((low, high))}; {mcnemars(differences)})"
         return Part(subject, of_interval(100 * low, 100 * high, -margin), number, how)
 
     return evidence.each(claim.better, told)

@@ -133,7 +133,7 @@ def test_several_seeds_have_to_agree_where_one_test_of_all_their_photos_would_be
     assert mcnemar(pooled) < 0.001
     claim = told(tmp_path, "demo", "vggnet-cuhkpq")
     assert claim.verdict == OPEN
-    assert "2 seeds; McNemar's p < 0.001, p = 0.002)" in claim.number
+    assert "2 seeds; McNemar's p < 0.001, 0.002)" in claim.number
     assert claim.how.startswith("bootstrap of seeds, then photos")
 
 
