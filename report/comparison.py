@@ -44,10 +44,8 @@ def compared(
         number = f"{points:+.2f} points ({ours_alone:,} photos right against {others_alone:,}, {p_text(p)})"
     else:
         p, how = bootstrap.p_value(differences), SEEDS
-        number = (
-            f"{points:+.2f} points ({interval_text(bootstrap.interval(differences))}, {p_text(p)}, {len(differences)} seeds;"
-            f" {mcnemars(differences)})"
-        )
+        chance = f"{interval_text(bootstrap.interval(differences))}, {p_text(p)}"
+        number = f"{points:+.2f} points ({chance}, {len(differences)} seeds; {mcnemars(differences)})"
     return Part(subject, of_difference(points, p, stated("evidence.level") / tests), number, how)
 
 
