@@ -58,11 +58,7 @@ def export(
         predicted = [prediction.p_good for prediction in result.predictions]
     name = f"{net.dataset}_{net.network}_{net.view}.caffemodel"
     with _whole_or_not_there(out) as folder:
-        param, prob = deployed(net)
-        write_atomically(folder / pair.PROTOTXT, messages.text(param))
-        write_atomically(folder / pair.FACTS, pair.facts(net, name))
-        if net.mean_file:
-            shutil.copyfile(net.mean_file, folder / pair.MEAN)
+        prob = write_pair(net, folder, name)
         shutil.copyfile(Path(__file__).with_name(EXAMPLE), folder / EXAMPLE)
         say(f"{net.name} at iteration {net.iteration:,}: writing it for Caffe and for ONNX")
         convert(folder, net.weights, name)
@@ -72,6 +68,16 @@ def export(
         checked = check(exported, folder / MODEL, store, predicted)
         write_atomically(folder / CARD, card.text(folder, exported, prob, record, result, checked))
     return exported, checked
+
+
+def write_pair(net: ScoringNet, folder: Path, caffemodel: str) -> str:
+    """Write Caffe's pair but for its caffemodel, which is to have this name; the blob of p(bad) and p(good)."""
+    param, prob = deployed(net)
+    write_atomically(folder / pair.PROTOTXT, messages.text(param))
+    write_atomically(folder / pair.FACTS, pair.facts(net, caffemodel))
+    if net.mean_file:
+        shutil.copyfile(net.mean_file, folder / pair.MEAN)
+    return prob
 
 
 def deployed(net: ScoringNet) -> tuple[caffe_pb2.NetParameter, str]:

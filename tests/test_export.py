@@ -1,13 +1,12 @@
 """An exported net gives the run's numbers without this repository, and is whole and right or not there."""
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,6 +18,7 @@ onnx = pytest.importorskip("onnx")
 
 from user_error import UserError  # noqa: E402
 
+import tiny_run  # noqa: E402
 import yaml  # noqa: E402
 from conftest import ROOT  # noqa: E402
 from harness import TEST  # noqa: E402
@@ -26,55 +26,43 @@ from harness import TEST  # noqa: E402
 from data_prep import manifest  # noqa: E402
 from data_prep.decoder import decode  # noqa: E402
 from data_prep.records import JPEG_QUALITY  # noqa: E402
+from data_prep.stores import read_records  # noqa: E402
 from data_prep.views import MAKE_VIEW  # noqa: E402
 from deploy import card, export_check, pair, which  # noqa: E402
-from deploy.export import _whole_or_not_there, export, is_replaceable  # noqa: E402
+from deploy.export import _whole_or_not_there, export, is_replaceable, write_pair  # noqa: E402
+from deploy.export_caffe import _convert  # noqa: E402
 from deploy.export_check import Check, check  # noqa: E402
 from deploy.net import of_run  # noqa: E402
-from experiments.evaluation import TestPass  # noqa: E402
+from experiments.evaluation import Scores  # noqa: E402
 from experiments.finetuning import predictions  # noqa: E402
 from experiments.planning import dataset_digest  # noqa: E402
 from experiments.run_folder import RunFolder  # noqa: E402
-from experiments.snapshots import Snapshot  # noqa: E402
 from files import sha256  # noqa: E402
 from paper import LAST_LAYER  # noqa: E402
+from prototxt.messages import caffe_pb2  # noqa: E402
 
 FILES = ["demo_alexnet_global.caffemodel", "deploy.prototxt", "example.py", "model.onnx", "net.json", "readme.md"]
-NET = f"""
-layer {{ name: "data" type: "Data" top: "data" top: "label" include {{ phase: TEST }}
-         transform_param {{ crop_size: 131 mean_value: 104 mean_value: 117 mean_value: 123 scale: 0.02 }}
-         data_param {{ source: "STORE" batch_size: 4 backend: LMDB }} }}
+TRANSFORM = "crop_size: 131 mean_value: 104 mean_value: 117 mean_value: 123 scale: 0.02"
+BODY = f"""
 layer {{ name: "conv" type: "Convolution" bottom: "data" top: "conv" param {{ lr_mult: 1 }}
-         convolution_param {{ num_output: 4 kernel_size: 7 stride: 5 group: 1 weight_filler {{ type: "xavier" }} }} }}
+  convolution_param {{ num_output: 4 kernel_size: 7 stride: 5 weight_filler {{ type: "xavier" }} }} }}
 layer {{ name: "relu" type: "ReLU" bottom: "conv" top: "conv" }}
 layer {{ name: "norm" type: "LRN" bottom: "conv" top: "norm" lrn_param {{ alpha: 0.5 }} }}
-layer {{ name: "pool" type: "Pooling" bottom: "norm" top: "pool" pooling_param {{ kernel_size: 4 stride: 3 }} }}
-layer {{ name: "{LAST_LAYER}" type: "InnerProduct" bottom: "pool" top: "prob"
-         inner_product_param {{ num_output: 2 weight_filler {{ type: "xavier" }} }} }}
-layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "prob" bottom: "label" top: "loss" }}
+layer {{ name: "prob" type: "Pooling" bottom: "norm" top: "prob" pooling_param {{ kernel_size: 4 stride: 3 }} }}
+layer {{ name: "{LAST_LAYER}" type: "InnerProduct" bottom: "prob" top: "scores"
+  inner_product_param {{ num_output: 2 weight_filler {{ type: "xavier" }} }} }}
 """
+PLACED = """layer { name: "place" type: "Power" bottom: "scores" top: "scores" power_param { scale: 3 shift: 1 } }"""
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, data) -> RunFolder:
     """A finished run of a small net, its predictions made by the test pass."""
-    folder = RunFolder(tmp_path_factory.mktemp("结 果") / "demo" / "alexnet_global" / "seed-1")
-    folder.snapshots.mkdir(parents=True)
-    text = NET.replace("STORE", str(data / "demo/test_global_lmdb"))
-    (folder.path / "train_val.prototxt").write_text(text)
-    (folder.path / "solver.prototxt").write_text('net: "train_val.prototxt"\n')
-    caffe.set_random_seed(2)
-    net = caffe.Net(str(folder.path / "train_val.prototxt"), caffe.TEST)
-    weights = folder.snapshots / "demo_alexnet_global_iter_12.caffemodel"
-    net.save(str(weights))
-    marker = Snapshot(12, 1.0, [], {weights.name: sha256(weights)})
-    (folder.snapshots / "iter_12.json").write_text(json.dumps(asdict(marker)))
-    photos = manifest.test_photos(data / "demo")
-    scores = TestPass(net, [label for _, label in photos]).run()
-    assert np.ptp(scores.p_good) > 0.05
+    folder, p_good = tiny_run.make(tmp_path_factory.mktemp("结 果"), data / "demo", transform=TRANSFORM, body=BODY)
+    assert np.ptp(p_good) > 0.05
     folder.write_record(
-        {
-            "run": {"dataset": "demo", "network": "alexnet", "view": "global", "seed": 1},
+        folder.record()
+        | {
             "inputs": {"dataset": dataset_digest(data / "demo"), "weights": "0" * 64},
             "edited": {"train_val": True},
             "marks": ["in the edited net no layer starts from the pretrained model"],
@@ -86,7 +74,7 @@ def run(tmp_path_factory, data) -> RunFolder:
                 "command": f"python -m data_prep photos --root {data}",
                 "lists_sha256": {"test": "1" * 64},
             },
-            "max_iter": 12,
+            "max_iter": 7,
             "attempts": [
                 {
                     "started": "2026-11-26T02:24:25+00:00",
@@ -97,8 +85,9 @@ def run(tmp_path_factory, data) -> RunFolder:
             "finished": "2026-11-27T02:24:25+00:00",
         }
     )
-    folder.write_predictions(12, predictions(photos, scores))
-    folder.finish(12)
+    scores = Scores(np.array([label for _, label in manifest.test_photos(data / "demo")]), p_good, 0.0)
+    folder.write_predictions(7, predictions(manifest.test_photos(data / "demo"), scores))
+    folder.finish(7)
     return folder
 
 
@@ -169,6 +158,30 @@ def test_the_exported_pair_is_read_as_the_runs_net(exported, run):
     assert theirs.transform.crop == ours.transform.crop == 131
     for name in ("name", "view", "encoded", "iteration", "input", "output", "batch"):
         assert getattr(theirs, name) == getattr(ours, name)
+
+
+@pytest.mark.parametrize(
+    ("transform", "ends"),
+    [
+        ("crop_size: 131 MEAN scale: 0.02", tiny_run.ENDS),
+        ("scale: 0.02", PLACED + tiny_run.ENDS),
+        ("MEAN", tiny_run.ENDS),
+    ],
+)
+def test_every_transform_and_a_layer_in_the_place_of_the_scores_are_exported(data, tmp_path, transform, ends):
+    mean = np.random.default_rng(1).uniform(80, 160, 3 * 256 * 256)
+    blob = caffe_pb2.BlobProto(num=1, channels=3, height=256, width=256, data=mean.tolist())
+    (tmp_path / "own.binaryproto").write_bytes(blob.SerializeToString())
+    transform = transform.replace("MEAN", f'mean_file: "{tmp_path / "own.binaryproto"}"')
+    folder, expected = tiny_run.make(tmp_path, data / "demo", transform=transform, body=BODY, ends=ends)
+    assert np.ptp(expected) > 0.01
+    net, out = of_run(folder), tmp_path / "out"
+    out.mkdir()
+    write_pair(net, out, "a.caffemodel")
+    _convert(out, net.weights, "a.caffemodel")
+    views = np.stack([view for _, _, view in read_records(data / "demo" / "test_global_lmdb")])
+    by_onnx = np.concatenate(list(export_check._by_onnx(out / "model.onnx", views)))
+    assert by_onnx == pytest.approx(expected, abs=1e-5)
 
 
 def test_stock_caffe_loads_the_pair_and_has_p_good_as_its_last_blob(exported, run):
