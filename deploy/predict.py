@@ -143,14 +143,15 @@ def introduction(nets: Sequence[ScoringNet]) -> Iterator[str]:
     for net in nets:
         yield from net.notes
     who = " and ".join(f"{net.name} at iteration {net.iteration:,}" for net in nets)
-    mean = ", the mean of both" if len(nets) > 1 else ""
-    yield f"{who}: p(good) is the probability that a photo is good{mean}, not a score from 1 to 10"
+    mean = ", the mean of both," if len(nets) > 1 else ""
+    yield f"{who}: p(good){mean} is the probability that a photo is good, not a score from 1 to 10"
 
 
 def conclude(monitor: Monitor, photos: Photos) -> int:
     """Say what was left out; the exit status."""
     if photos.others:
-        monitor.say(f"{photos.others:,} files in the folders are no pictures")
+        files = "1 file in the folders is no picture" if photos.others == 1 else None
+        monitor.say(files or f"{photos.others:,} files in the folders are no pictures")
     if not monitor.done and not monitor.failed:
         raise UserError("no photo was given: name files, folders with pictures, or - for a list on standard input")
     if monitor.failed:

@@ -54,9 +54,8 @@ def _place(name: str, results: Path) -> RunFolder | Path:
     if any((results / f"{name}_{view}").is_dir() for view in VIEWS):
         either = " or ".join(f"{name}_{view}" for view in VIEWS)
         raise UserError(f"{name} has a run for each view: give {either} (predict takes both, with --views {BOTH})")
-    raise UserError(
-        f"there is no run {name!r}, in {results} or as a folder: `{commands.experiments('status')}` lists all"
-    )
+    listing = commands.experiments("status", "--results", results)
+    raise UserError(f"there is no run {name!r}, in {results} or as a folder: `{listing}` lists all")
 
 
 def _seed(variant: Path, seeds: list[RunFolder]) -> RunFolder:
