@@ -20,8 +20,10 @@ import pytest
 pytest.importorskip("caffe", reason="Caffe is not built here")
 
 import tiny_run
+from harness import RUN, TEST, call, rows, run_folder
 
 from data_prep import manifest
+from data_prep.stores import read_records
 from deploy import predict as program
 from deploy.photos import Photos, listed
 from deploy.predict import rows_of
@@ -37,8 +39,11 @@ def command(*words: object) -> list[str]:
     return [sys.executable, "run_experiments.py", "predict", *map(str, words), "--cpu"]
 
 
-def predict(*words: object, given: bytes = b"", status: int = 0) -> subprocess.CompletedProcess:
-    done = subprocess.run(command(*words), cwd=ROOT, input=given, capture_output=True, timeout=60)
+def predict(
+    *words: object, given: bytes = b"", status: int = 0, threads: int | None = None
+) -> subprocess.CompletedProcess:
+    own = os.environ | ({"OPENBLAS_NUM_THREADS": str(threads)} if threads else {})
+    done = subprocess.run(command(*words), cwd=ROOT, env=own, input=given, capture_output=True, timeout=60)
     assert done.returncode == status, done.stderr.decode()
     return done
 
@@ -57,9 +62,9 @@ def prepare(tmp_path, draw_picture, data_prep):
         words = ["--good", folder.with_name("good"), "--bad", folder.with_name("bad"), "--test-share", "0.6"]
         done = data_prep("photos", *words, "--name", "mine", "--out", tmp_path / "data", *options)
         assert done.returncode == 0, done.stderr
-        rows = [row for row in manifest.read(tmp_path / "data/mine/manifest.csv") if row["split"] == "test"]
-        rows.sort(key=lambda row: int(row["position"]))
-        return tmp_path / "data/mine", [str(folder.parent / row["path"]) for row in rows]
+        test = [row for row in manifest.read(tmp_path / "data/mine/manifest.csv") if row["split"] == "test"]
+        test.sort(key=lambda row: int(row["position"]))
+        return tmp_path / "data/mine", [str(folder.parent / row["path"]) for row in test]
 
     return run
 
@@ -77,13 +82,13 @@ def test_test_photos_get_the_p_good_of_the_test_pass_by_either_view_and_the_mean
     listing = [*paths[:2], str(tmp_path / "gone.jpg"), *paths[2:]]  # a photo that is missing takes nobody's place
     words = ("mine/alexnet", "-", "--views", "both", "--format", "csv", "--results", tmp_path / "results")
     done = predict(*words, given="\0".join(listing).encode(), status=1)
-    rows = list(csv.DictReader(io.StringIO(done.stdout.decode())))
-    assert [row["path"] for row in rows] == paths
+    found = list(csv.DictReader(io.StringIO(done.stdout.decode())))
+    assert [row["path"] for row in found] == paths
     for view, expected in by_view.items():
-        assert [float(row[f"p_good_{view}"]) for row in rows] == [short(p) for p in expected]
+        assert [float(row[f"p_good_{view}"]) for row in found] == [short(p) for p in expected]
     mean = np.mean(list(by_view.values()), axis=0)
-    assert [float(row["p_good"]) for row in rows] == pytest.approx(mean, abs=1e-7)
-    assert [int(row["predicted"]) for row in rows] == (mean > 0.5).astype(int).tolist()
+    assert [float(row["p_good"]) for row in found] == pytest.approx(mean, abs=1e-7)
+    assert [int(row["predicted"]) for row in found] == (mean > 0.5).astype(int).tolist()
     said = done.stderr.decode().splitlines()
     assert "not a score from 1 to 10" in said[0]
     assert said[1:] == [f"{tmp_path / 'gone.jpg'}: no such file", f"1 of {len(listing)} could not be scored"]
@@ -152,9 +157,9 @@ def test_rows_are_in_the_order_of_the_photos_and_each_batch_but_the_last_is_whol
     failed = []
     photos = [seen(n) if n % 4 != 2 else Viewed(f"{n}.jpg", [], "cut off") for n in range(30)]
     scorer = FakeScorer(5)
-    rows = [row for batch in rows_of(scorer, photos, ["global"], failed.append) for row in batch]
-    assert [row.path for row in rows] == [photo.path for photo in photos if photo.views]
-    assert [row.p_good for row in rows] == [n / 256 for n in range(30) if n % 4 != 2]
+    scored = [row for batch in rows_of(scorer, photos, ["global"], failed.append) for row in batch]
+    assert [row.path for row in scored] == [photo.path for photo in photos if photo.views]
+    assert [row.p_good for row in scored] == [n / 256 for n in range(30) if n % 4 != 2]
     assert scorer.counts == [5, 5, 5, 5, 3]
     assert failed == [f"{n}.jpg: cut off" for n in range(2, 30, 4)]
 
@@ -335,3 +340,16 @@ def test_of_several_seeds_without_the_usual_one_a_person_has_to_choose(finished)
     (variant / "seed-3" / "done").write_text('{"iteration": 7}')
     with pytest.raises(UserError, match="has no seed-1, but seed-2, seed-3: give one of them"):
         net("demo/alexnet_global", finished)
+
+
+def test_a_run_of_the_driver_gives_photos_of_its_test_set_the_numbers_in_its_predictions(checkout, tmp_path):
+    call(checkout, *RUN, "--max-iter", "1", "--threads", "1")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for position, _, view in read_records(checkout / "data/demo/test_global_lmdb"):
+        cv2.imwrite(str(folder / f"{position:04}.png"), view)  # 256x256: its global view is itself
+    done = predict(run_folder(checkout), folder, "--format", "csv", threads=1)
+    scored = [float(row["p_good"]) for row in csv.DictReader(io.StringIO(done.stdout.decode()))]
+    expected = [float(row["p_good"]) for row in rows(run_folder(checkout) / "predictions.csv")]
+    assert scored[: TEST - TEST % 4] == expected[: TEST - TEST % 4]  # of whole batches the bits, too
+    assert scored == pytest.approx(expected, abs=1e-6)
