@@ -36,7 +36,7 @@ class Evidence:
         """What is said where one of these has no run; None where all have."""
         for variant in variants:
             if not self.runs(variant):
-                is_unreadable = bool(self.found[variant].unreadable)
+                is_unreadable = "unreadable" in self.found[variant].states
                 return Part(subject, OPEN, "a run cannot be read") if is_unreadable else Part(subject, NOT_RUN)
         return None
 

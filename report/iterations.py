@@ -26,7 +26,7 @@ def fall(claim: PaperClaim, evidence: Evidence) -> list[Part]:
     def told(subject: str, runs: list[SeedResult]) -> Part:
         courses = [evaluations(run, evidence.reported) for run in runs]
         if not all({begin, early} <= course.keys() for course in courses):
-            return Part(subject, OPEN, f"not evaluated at iterations {begin} and {early:,}", how)
+            return Part(subject, OPEN, f"metrics.csv lacks iteration {begin} or {early:,}", how)
         losses = [
             (course[begin].test_loss, course[early].test_loss, min(row.test_loss for row in course.values()))
             for course in courses
@@ -73,7 +73,8 @@ def stable(_claim: PaperClaim, evidence: Evidence) -> list[Part]:
     courses = [evaluations(run, evidence.reported) for run in runs]
     whole = [course for course in courses if course.keys() >= {*points}]
     if not whole:
-        return [Part("", OPEN, f"no run was evaluated every {every:,} iterations", how) if runs else Part("", NOT_RUN)]
+        lacking = f"no metrics.csv has a line every {every:,} iterations"
+        return [Part("", OPEN, lacking, how) if runs else Part("", NOT_RUN)]
     before, after = [], []
     for course in whole:
         for here, there in pairwise(points):

@@ -187,7 +187,7 @@ def course(losses: dict[int, float]) -> list[tuple]:
         ({0: 0.7, 200: 0.6, 500: 0.45, 9_000: 0.4, 10_000: 0.5}, HOLDS, "83% (test loss 0.700, then 0.450, lowest 0.4"),
         ({0: 0.7, 200: 0.6, 500: 0.6, 9_000: 0.4, 10_000: 0.5}, FAILS, "33% (test"),
         ({0: 0.7, 500: 0.8, 10_000: 0.9}, FAILS, "0% (test"),
-        ({500: 0.45, 1_000: 0.4, 10_000: 0.3}, OPEN, "not evaluated at iterations 0 and 500"),
+        ({500: 0.45, 1_000: 0.4, 10_000: 0.3}, OPEN, "metrics.csv lacks iteration 0 or 500"),
     ],
 )
 def test_the_loss_falls_early_where_half_of_its_fall_is_over_at_iteration_500(write, tmp_path, losses, verdict, number):
@@ -229,7 +229,7 @@ def test_5000_iterations_suffice_where_they_surely_cost_less_than_a_point(write,
 def test_without_predictions_of_iteration_5000_nobody_can_tell(write, tmp_path):
     longer_runs(write)
     assert told(tmp_path, "mine", "sufficient").verdict == OPEN
-    assert told(tmp_path, "mine", "stable").number == "no run was evaluated every 1,000 iterations"
+    assert told(tmp_path, "mine", "stable").number == "no metrics.csv has a line every 1,000 iterations"
     assert told(tmp_path, "mine", "overfits").verdict == NOT_RUN
 
 
@@ -283,6 +283,11 @@ def test_a_run_that_cannot_be_read_leaves_a_claim_open(write, tmp_path):
     (tmp_path / "cuhkpq-small/vgg16_global/seed-1/predictions_iter_10000.csv").write_text("photo_id")
     claim = told(tmp_path, "cuhkpq-small", "above-5-cuhkpq")
     assert (claim.verdict, claim.number) == (OPEN, "a run cannot be read")
+
+
+def test_a_folder_that_is_no_run_is_no_run(tmp_path):
+    (tmp_path / "cuhkpq-small/vgg16_global/seed-1 (copy)").mkdir(parents=True)
+    assert told(tmp_path, "cuhkpq-small", "above-5-cuhkpq").verdict == NOT_RUN
 
 
 def test_without_runs_every_claim_is_not_run_and_no_number_is_printed(tmp_path):
