@@ -57,7 +57,8 @@ def machine(gpu: int | None = None) -> str:
     parts = [facts["machine"]["cpu"], f"{cores} cores", f"{memory:.0f} GiB", facts["machine"]["system"]]
     if gpu is not None:
         parts.append(str(gpus.listed()[gpu]))
-    caffe = ", ".join(facts["caffe"][name] for name in ("variant", "blas", "flags"))
+    built = facts["caffe"]
+    caffe = ", ".join(built[name] for name in ("variant", "blas", "flags", "patches") if name in built)
     return f"{', '.join(parts)}; Caffe: {caffe}"
 
 
