@@ -27,7 +27,7 @@ from data_prep.stores import read_records
 from deploy import predict as program
 from deploy.photos import Photos, listed
 from deploy.predict import rows_of
-from deploy.rows import FORMATS, Row, short
+from deploy.rows import FORMATS, Row
 from deploy.views import LARGEST_BLOCK, Viewed, _blocks
 from deploy.which import net, nets
 from paper import ROOT
@@ -85,7 +85,7 @@ def test_test_photos_get_the_p_good_of_the_test_pass_by_either_view_and_the_mean
     found = list(csv.DictReader(io.StringIO(done.stdout.decode())))
     assert [row["path"] for row in found] == paths
     for view, expected in by_view.items():
-        assert [float(row[f"p_good_{view}"]) for row in found] == [short(p) for p in expected]
+        assert [float(row[f"p_good_{view}"]) for row in found] == pytest.approx(expected, abs=1e-6)
     mean = np.mean(list(by_view.values()), axis=0)
     assert [float(row["p_good"]) for row in found] == pytest.approx(mean, abs=1e-7)
     assert [int(row["predicted"]) for row in found] == (mean > 0.5).astype(int).tolist()
