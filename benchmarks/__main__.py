@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from benchmarks import data_prep, driver, evaluation, predict, stand_in, step
+from benchmarks import data_prep, driver, evaluation, predict, report, stand_in, step
 from benchmarks.child import call
 from benchmarks.table import machine, markdown
 from caffe_build.install import describe
@@ -19,7 +19,7 @@ from experiments import gpus
 from paper import ROOT
 
 PHOTOS = ROOT / "data" / "demo-photos" / "ava"
-PARTS = ("data_prep", "step", "driver", "evaluation", "predict")
+PARTS = ("data_prep", "step", "driver", "evaluation", "predict", "report")
 
 
 def main() -> None:
@@ -40,6 +40,7 @@ def main() -> None:
             "driver": lambda: driver.rows(rounds, copy),
             "evaluation": lambda: evaluation.rows(rounds, ROOT / "data", copy, _encoded(folder), folder),
             "predict": lambda: predict.rows(rounds, copy, PHOTOS / "images", folder),
+            "report": lambda: report.rows(rounds, ROOT / "data", folder / "report"),
         }
         print(f"{machine(gpu)}\n\n{markdown([])}", flush=True)
         for name in arguments.only:  # each row as soon as it is known
