@@ -23,6 +23,7 @@ from deploy import card, pair
 from deploy.export_caffe import MODEL, convert
 from deploy.export_check import Check, check
 from deploy.net import ScoringNet, of_run
+from deploy.onnx_layers import check_types
 from experiments.planning import dataset_digest
 from experiments.run_folder import RunFolder
 from files import sync, write_atomically
@@ -50,6 +51,7 @@ def export(
         raise UserError(f"{store} is not there, and an export is checked on test photos: {given}")
     if os.path.lexists(out) and not is_replaceable(out):
         raise UserError(f"{out} is there, and not an export alone: give another --out")
+    check_types(net.param.layer[1:])
     record, result = run.record(), run.result(net.iteration)
     if lacking := {"photos", "rule"} - record.get("dataset", {}).keys():
         raise UserError(f"{run.path / 'run.json'} does not say of its dataset: {', '.join(sorted(lacking))}")

@@ -2,7 +2,7 @@
 
 from user_error import UserError
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -51,13 +51,25 @@ class Step:
 
     def refuse(self, what: str) -> NoReturn:
         """Raise UserError: the layer has something that is not covered."""
-        raise UserError(f"layer {self.layer.name} ({self.layer.type}): {what} cannot be written to ONNX")
+        raise _refusal(self.layer, what)
+
+
+def check_types(layers: Iterable[caffe_pb2.LayerParameter]) -> None:
+    """Raise UserError for the first layer of a type that is not covered."""
+    for layer in layers:
+        if layer.type not in LAYERS:
+            raise _refusal(layer, f"a layer that is none of {', '.join(LAYERS)}")
+
+
+def _refusal(layer: caffe_pb2.LayerParameter, what: str) -> UserError:
+    return UserError(f"layer {layer.name} ({layer.type}): {what} cannot be written to ONNX")
 
 
 def add(step: Step) -> list[str]:
-    """Add a layer to its graph; the names of its outputs. Raises UserError where it is not covered."""
-    if step.layer.type not in LAYERS:
-        step.refuse(f"a layer that is none of {', '.join(LAYERS)}")
+    """Add a layer of a type that is covered to its graph; the names of its outputs.
+
+    Raises UserError where it has something that is not covered.
+    """
     outputs = LAYERS[step.layer.type](step)
     outputs = [outputs] if isinstance(outputs, str) else outputs
     if len(outputs) != len(step.layer.top):

@@ -1,7 +1,5 @@
 """A Caffe net that scores views -> the same net in ONNX, from the view's bytes to p(good)."""
 
-from user_error import UserError
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -24,15 +22,13 @@ def write(
     `weights` are the blobs of its layers by name, `shapes` those of its values, at any batch. The model's input are
     photos x 256 x 256 x 3 bytes: views in blue, green, red; its output is p(good) of each.
     """
+    _, *layers = net.param.layer  # the first is the Input layer
+    onnx_layers.check_types(layers)
     graph = Graph()
     graph.reserve(INPUT)
     graph.reserve(OUTPUT)
     values = {net.input: _transform(graph, net.transform)}  # a layer that works in place gives a blob a new value
-    for layer in net.param.layer:
-        if layer.type == "Input" and list(layer.top) == [net.input]:
-            continue
-        if not layer.bottom:
-            raise UserError(f"layer {layer.name} ({layer.type}): what is not made from the photo cannot be exported")
+    for layer in layers:
         step = onnx_layers.Step(
             graph=graph,
             layer=layer,

@@ -327,19 +327,24 @@ def test_a_folder_that_fails_leaves_nothing_and_the_older_one_is_kept(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_layer_that_is_not_covered_is_one_line_and_leaves_nothing(run, data, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ('"MVN"', r"^layer norm \(MVN\): a layer that is none of "),  # known before anything is written
+        ('"Softmax" softmax_param { axis: 0 }', r"^layer norm \(Softmax\): an axis that runs over the photos"),
+    ],
+)
+def test_a_layer_that_is_not_covered_is_one_line_and_leaves_nothing(run, data, tmp_path, kind, says):
     folder = RunFolder(tmp_path / "edited")
     folder.path.mkdir()
     for path in run.path.iterdir():
         (folder.path / path.name).symlink_to(path)
     (folder.path / "train_val.prototxt").unlink()
     text = (run.path / "train_val.prototxt").read_text()
-    text = text.replace('"relu" type: "ReLU" bottom: "conv" top: "conv"', '"odd" type: "MVN" bottom: "conv" top: "odd"')
-    text = text.replace('bottom: "conv" top: "norm"', 'bottom: "odd" top: "norm"')
-    (folder.path / "train_val.prototxt").write_text(text)
-    with pytest.raises(UserError, match=r"^layer odd \(MVN\): .* cannot be written to ONNX$"):
-        export(folder, tmp_path / "out" / "net", data)
-    assert not any((tmp_path / "out").iterdir())
+    (folder.path / "train_val.prototxt").write_text(text.replace('"norm" type: "LRN"', f'"norm" type: {kind}'))
+    with pytest.raises(UserError, match=f"{says}.* cannot be written to ONNX$"):
+        export(folder, tmp_path / "out", data)
+    assert [path.name for path in tmp_path.iterdir()] == ["edited"]
 
 
 @pytest.mark.parametrize("off", [2e-5, float("nan")])

@@ -214,7 +214,7 @@ def test_what_is_not_covered_is_refused_by_the_layers_name(load, written, what):
 def test_what_is_not_made_from_the_photo_is_refused(load, written):
     constant = layer("DummyData", "dummy_data_param { shape { dim: 3 dim: 6 dim: 13 dim: 13 } }", "", "e", "constant")
     layers = CONV + constant + layer("Eltwise", bottom="c e")
-    with pytest.raises(UserError, match=r"layer constant .*not made from the photo"):
+    with pytest.raises(UserError, match=r"^layer constant \(DummyData\): a layer that is none of"):
         written(layers, load(layers))
 
 
