@@ -1,5 +1,6 @@
 """Makes .venv with everything in it, real Caffe included, or finds that it is already complete: `caffe_build CODENAME`.
 
+With `--packages-only` in the place of the codename it stops after the Python packages, which need no compiler.
 A setup may be stopped at any moment: the next one completes it.
 """
 
@@ -12,16 +13,21 @@ from pathlib import Path
 from caffe_build import build, cache, cuda, install, packages, source, systems, variant
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGES_ONLY = "--packages-only"
 
 
 def main() -> None:
     """Set up this clone on the system whose codename setup.sh has found."""
-    system = systems.known().get(" ".join(sys.argv[1:]))
-    if system is None:
+    asked = " ".join(sys.argv[1:])
+    system = systems.known().get(asked)
+    if system is None and asked != PACKAGES_ONLY:
         raise UserError("setup begins with caffe_build/setup.sh, which finds out what system this is: run `make setup`")
-    state = ROOT / ".setup"
-    with cache.lock(state / "lock", "another setup is running in this folder: waiting for it"):
-        set_up(system, ROOT / ".venv", ROOT / "requirements.txt", state / "setup.log")
+    venv, requirements, log = ROOT / ".venv", ROOT / "requirements.txt", ROOT / ".setup" / "setup.log"
+    with cache.lock(log.with_name("lock"), "another setup is running in this folder: waiting for it"):
+        if system is not None:
+            set_up(system, venv, requirements, log)
+        elif not packages.are_installed(venv, [requirements]):
+            packages.install(venv, [requirements], log)
 
 
 def set_up(system: systems.System, venv: Path, requirements: Path, log: Path) -> None:

@@ -30,14 +30,15 @@ def build(recipe: Recipe, original: Path, venv: Path, folder: Path, log: Path) -
     shutil.copytree(original, source)
     toolkit = cuda.toolkit(folder / "toolkit", venv, log) if recipe.cuda else None
     # The user's CXXFLAGS, CPATH and the like are no part of the recipe.
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "NINJA_STATUS": "[%p] "}
     run = partial(long_command.run, log=log, env=environment)
 
     for name in recipe.patches:
         patch = ["patch", "--strip=1", "--fuzz=0", "--input", HERE / "patches" / name]
         run(patch, what=f"applying {name}", cwd=source)
-    run(["cmake", "-S", source, "-B", objects, *options(recipe, source, venv, toolkit)], what="configuring Caffe")
-    run(["make", "-C", objects, f"-j{jobs()}", *TARGETS], what="building Caffe")
+    configure = ["cmake", "-G", "Ninja", "-S", source, "-B", objects, *options(recipe, source, venv, toolkit)]
+    run(configure, what="configuring Caffe")
+    run(["ninja", "-C", objects, f"-j{jobs()}", *TARGETS], what="building Caffe")
 
     copy(source, tree / SHARE, "LICENSE", "python/caffe/test/*.py")
     copy(source, tree / SHARE, "models/**/*.prototxt", "examples/**/*.prototxt")
@@ -74,6 +75,7 @@ def options(recipe: Recipe, source: Path, venv: Path, toolkit: Path | None) -> l
         "CMAKE_CXX_FLAGS": f"-ffile-prefix-map={source}=.",
         "CMAKE_CXX_FLAGS_RELEASE": f"-DNDEBUG {recipe.flags}",
         "CMAKE_SKIP_RPATH": "ON",
+        "CMAKE_UNITY_BUILD": "ON",  # several files at once: each of Caffe's reads the same large headers
         "BUILD_docs": "OFF",
         "python_version": PYTHON,
         "PYTHON_EXECUTABLE": python,

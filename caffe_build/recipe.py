@@ -33,7 +33,9 @@ PACKAGES = (
     "libhdf5-dev",
     "libleveldb-dev",
     "liblmdb-dev",
-    "libopencv-dev",
+    "libopencv-core-dev",
+    "libopencv-imgcodecs-dev",
+    "libopencv-imgproc-dev",
     "libprotobuf-dev",
     f"libpython{PYTHON}-dev",
     "libsnappy-dev",
@@ -114,13 +116,14 @@ def cpu(requirements: Path, choice: str = DEFAULT) -> Recipe:
             "BLAS": "open",
             "OpenBLAS_INCLUDE_DIR": f"{{here}}/include;{{venv}}/{OPENBLAS}/include",  # our cblas.h before the wheel's
             "OpenBLAS_LIB": f"{{venv}}/{OPENBLAS}/lib/libscipy_openblas.so",
+            "OpenCV_DIR": "{here}/opencv",
         },
         choice=choice,
         patches=patches(choice, gpu=False),
         compiler=compiler_version(),
         python=platform.python_version(),
         packages=installed(PACKAGES) | wheels,
-        builder=hashes("build.py", "include/cblas.h"),
+        builder=hashes("build.py", "include/cblas.h", "opencv/OpenCVConfig.cmake"),
     )
 
 

@@ -36,6 +36,15 @@ missing_packages() {
             sed -n 's/^installed //p' | LC_ALL=C sort)
 }
 
+install() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install --yes --no-install-recommends "$@" >>"$log" 2>&1 </dev/null || {
+        tail -n 15 "$log" >&2
+        echo "error: apt-get could not install them; fix what it says above, then run setup again" >&2
+        exit 2
+    }
+}
+
 if [[ -e .venv/came-with-the-image ]]; then
     echo "Caffe came with this image: nothing to do"
     exit
@@ -60,13 +69,14 @@ if ((${#missing[@]})); then
     echo "installing ${#missing[@]} packages (1 to 3 minutes; log: $log): ${missing[*]}"
     # `update` may fail on one of several sources and still be good enough: `install` decides.
     "${as_root[@]}" apt-get update >"$log" 2>&1 || true
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install --yes --no-install-recommends "${missing[@]}" >>"$log" 2>&1 </dev/null || {
-        tail -n 15 "$log" >&2
-        echo "error: apt-get could not install them; fix what it says above, then run setup again" >&2
-        exit 2
-    }
+    install python3 python3-venv
     refuse_other_python
+    # The Python packages come while the system's are installed. If that fails, what follows does it and says why.
+    /usr/bin/python3 -E -m caffe_build --packages-only >.setup/packages.log 2>&1 &
+    trap 'kill $! 2>/dev/null' EXIT
+    install "${missing[@]}"
+    wait $! || true
+    trap - EXIT
 fi
 
 exec /usr/bin/python3 -E -m caffe_build "$codename"

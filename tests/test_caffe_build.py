@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 import files
+from caffe_build import __main__ as setup
 from caffe_build import build, cache, cuda, install, long_command, packages, recipe, source, systems, variant
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -315,6 +316,16 @@ def test_the_python_half_of_setup_alone_is_refused_in_one_line():
     done = run(sys.executable, "-m", "caffe_build", cwd=ROOT)
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch("error: .*`make setup`\n", done.stderr)
+
+
+def test_the_python_packages_can_be_installed_before_there_is_a_compiler(monkeypatch):
+    called = []
+    monkeypatch.setattr(sys, "argv", ["caffe_build", setup.PACKAGES_ONLY])
+    monkeypatch.setattr(setup.packages, "are_installed", lambda *_: False)
+    monkeypatch.setattr(setup.packages, "install", lambda venv, files, log: called.append((venv, files)))
+    monkeypatch.setattr(setup, "set_up", None)
+    setup.main()
+    assert called == [(ROOT / ".venv", [REQUIREMENTS])]
 
 
 def test_the_table_says_what_this_machine_has():
