@@ -4,7 +4,7 @@ which.py      RUN as it is typed -> the run, or the exported net, that is meant
 net.py        a run's folder -> the net of its test pass without LMDB and labels, its transform and its weights
 pair.py       the same net from a folder with Caffe's own pair, and the facts that are written beside it
 
-predict.py    photos (photos.py) -> views (views.py) -> p(good) -> rows (rows.py)
+predict.py    photos (photos.py) -> views (views.py) -> p(good) -> rows (rows.py); monitor.py: what is said beside them
 scorer.py     views -> p(good), by a process that holds Caffe: scoring.py, told what to do by scoring_work.py
 
 export.py     a run -> a folder that is whole and right or not there; export_caffe.py, the process that writes it

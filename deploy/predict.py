@@ -2,53 +2,19 @@
 
 from user_error import UserError
 
-import heapq
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from deploy.monitor import Monitor
 from deploy.net import ScoringNet
 from deploy.photos import Photos
-from deploy.rows import FORMATS, Row, short
+from deploy.rows import FORMATS, Best, Row, short
 from deploy.scorer import Scorer
 from deploy.views import Viewed, viewed
 from paper import VIEWS
 
-FRAME = 0.2  # seconds between two states of the line that shows progress
 SOME_FAILED = 1  # exit status
-
-
-class Monitor:
-    """What is said beside the rows, on standard error: each bad photo, and on a terminal how far the work is."""
-
-    def __init__(self, total: int | None, is_shown: bool) -> None:
-        self.total, self.is_shown = total, is_shown
-        self.done = self.failed = 0
-        self.started = self.last = time.monotonic()
-
-    def fail(self, text: str) -> None:
-        self.failed += 1
-        self.say(text)
-
-    def say(self, text: str) -> None:
-        self.clear()
-        print(text, file=sys.stderr, flush=True)
-
-    def scored(self, photos: int) -> None:
-        self.done += photos
-        now = time.monotonic()
-        if self.is_shown and now - self.last > FRAME:
-            self.last = now
-            total = "" if self.total is None else f" of {self.total:,}"
-            speed = self.done / (now - self.started)
-            text = f"{self.done:,}{total} photos, {speed:,.1f} photos/s, {self.failed:,} bad"
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Take the line that shows progress away."""
-        if self.is_shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def predict(
@@ -63,34 +29,26 @@ def predict(
 
     `top` prints that many best ones alone, the best first. Raises UserError where nothing can be scored.
     """
-    is_shown = sys.stderr.isatty() and not (sys.stdout.isatty() and top is None)
-    monitor = Monitor(None, is_shown)
+    monitor = Monitor(is_shown=sys.stderr.isatty() and not (sys.stdout.isatty() and top is None))
     photos = Photos(names, monitor.fail)
     monitor.total = photos.count
     scorer = Scorer(nets, gpu, batch)
     for line in introduction(nets):
         monitor.say(line)
-    form, out = FORMATS[format_name], sys.stdout.buffer
-    sys.stdout.flush()
+    form, out, best = FORMATS[format_name], sys.stdout.buffer, Best(top or 0)
     views = VIEWS if len(nets) > 1 else (nets[0].view,)
     out.write(form.heading(views))
-    best: list[tuple[float, int, Row]] = []
     with scorer:
         seen = viewed(photos, scorer.view_names, nets[0].encoded, photos.count)
         for rows in rows_of(scorer, seen, views, monitor.fail):
             if top is None:
                 out.writelines(map(form.line, rows))
                 out.flush()
-            for number, row in enumerate(rows, monitor.done) if top else ():
-                entry = (row.p_good, -number, row)
-                if len(best) < top:
-                    heapq.heappush(best, entry)
-                else:
-                    heapq.heappushpop(best, entry)
+            else:
+                best.add(rows)
             monitor.scored(len(rows))
     monitor.clear()
-    for *_, row in sorted(best, reverse=True):
-        out.write(form.line(row))
+    out.writelines(map(form.line, best.rows()))
     out.flush()
     return conclude(monitor, photos)
 

@@ -1,6 +1,7 @@
-"""One row per photo, as it is printed: a table for people, CSV or JSON Lines for programs."""
+"""One row per photo, the best of them, and how they are printed: a table for people, CSV or JSON Lines."""
 
 import csv
+import heapq
 import io
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -34,6 +35,28 @@ def short(number: float) -> float:
     return float(str(np.float32(number)))
 
 
+class Best:
+    """The best rows of a stream, no more than `size`; of equal ones those that came first."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._count = 0
+        self._heap: list[tuple[float, int, Row]] = []  # the worst one first
+
+    def add(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self._count += 1
+            entry = (row.p_good, -self._count, row)
+            if len(self._heap) < self.size:
+                heapq.heappush(self._heap, entry)
+            else:
+                heapq.heappushpop(self._heap, entry)
+
+    def rows(self) -> list[Row]:
+        """The best one first."""
+        return [row for *_, row in sorted(self._heap, reverse=True)]
+
+
 @dataclass(frozen=True)
 class Format:
     """How rows are printed: the heading, and a function from a row to its line, ends of lines included."""
@@ -48,10 +71,10 @@ def _table_heading(_views: Sequence[str]) -> bytes:
 
 def _table_line(row: Row) -> bytes:
     verdict = "good" if row.predicted else "bad"
-    return f"{row.p_good:7.4f}  {verdict:4}  {_shown(row.path)}\n".encode(errors="surrogateescape")
+    return f"{row.p_good:7.4f}  {verdict:4}  {shown(row.path)}\n".encode(errors="surrogateescape")
 
 
-def _shown(path: str) -> str:
+def shown(path: str) -> str:
     """A path in one line of a terminal; what is not printable is written as in Python."""
     return "".join(
         sign if sign.isprintable() or "\udc80" <= sign <= "\udcff" else sign.encode("unicode_escape").decode()

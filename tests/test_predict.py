@@ -25,6 +25,7 @@ from harness import RUN, TEST, call, rows, run_folder
 from data_prep import manifest
 from data_prep.stores import read_records
 from deploy import predict as program
+from deploy.monitor import Monitor
 from deploy.photos import Photos, listed
 from deploy.predict import rows_of
 from deploy.rows import FORMATS, Row
@@ -213,6 +214,12 @@ def test_top_prints_the_best_ones_the_best_first_and_ties_in_the_order_they_came
         " 0.5859  good  150.jpg",
         " 0.3516  bad   90.jpg",
     ]
+
+
+def test_a_bad_photo_is_named_in_one_line_whatever_its_name(capfdbinary):
+    monitor = Monitor(is_shown=False)
+    monitor.fail("a\nb\x1b[2J.jpg: cut off")
+    assert capfdbinary.readouterr().err == b"a\\nb\\x1b[2J.jpg: cut off\n"
 
 
 def test_no_photo_at_all_is_an_error(monkeypatch, capfdbinary):
