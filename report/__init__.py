@@ -1,4 +1,4 @@
-"""What is said of the runs: tables and status. Reads run folders and paper.toml, writes nothing.
+"""What is said of the runs: tables, status, pages and figures. Reads run folders, paper.toml and test LMDBs.
 
 datasets.py: which tables there are, the paper's and those of other datasets
 run folders -> results.py: the results of a row, those that are alike together, and what cannot be read
@@ -7,4 +7,11 @@ run folders -> results.py: the results of a row, those that are alike together, 
 -> tables.py: text, markdown, csv and json; status.py: every run, and how far it is
 -> claims.py: what the paper claims, and what the runs say of it: evidence.py has the runs of a dataset, accuracies.py
    (by comparison.py) and iterations.py tell each kind of claim, verdicts.py makes one verdict of those on its parts
+-> page.py: all of that on one page, by templates/, and site.py writes the pages: variants.py has a variant's numbers
+   (curves.py), plots (plots.py, figures.py) and photos (testset.py, photos.py), provenance.py and links.py where they
+   come from; paper_figures.py writes the paper's Figures 1, 3 and 4
 """
+
+import logging
+
+logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it may not keep its cache, it says so in four lines

@@ -22,7 +22,7 @@ COLOURS = {
     "muted": "#6a6a6a",
     "grid": "#dddddd",
     "blue": "#0072b2",
-    "vermilion": "#c94f00",
+    "vermilion": "#b84600",
     "purple": "#8e3f8c",
 }
 PAGE = (5.0, 3.75)  # inches, of 72 units in SVG; scaled to the page

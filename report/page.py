@@ -4,6 +4,7 @@ from user_error import UserError
 
 import base64
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -109,7 +110,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.globals |= {"colours": COLOURS, "generator": Markup(GENERATOR)}
-    made.filters["text"] = _text
+    made.filters |= {"text": _text, "folded": _folded}
     return made
 
 
@@ -164,6 +165,11 @@ def _render(shown: Content, pictures: Mapping[tuple[str, str], bytes], remark: s
     return template.render(
         page=shown, pictures=encoded, known=known, remark=remark, command=command, WHOLE=photos.WHOLE
     )
+
+
+def _folded(text: str) -> str:
+    """A text with a line for each of its parts, which semicolons divide; those in brackets do not."""
+    return re.sub(r"; (?![^()]*\))", ";\n", text)
 
 
 def _text(name: str) -> str:

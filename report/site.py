@@ -22,6 +22,8 @@ def write(tables: Sequence[Table], data: Path, results: Path, out: Path, with_ph
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{out} cannot be made ({error.strerror}): give another --out DIR") from None
+    if not os.access(out, os.W_OK):
+        raise UserError(f"{out} cannot be written: give another --out DIR")
     paths = {table.name: out / f"table-{table.name}.html" for table in tables}
     for path in (*paths.values(), out / INDEX):
         _check(path)

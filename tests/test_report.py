@@ -3,7 +3,11 @@
 from user_error import UserError
 
 import re
+import subprocess
+import sys
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +16,7 @@ import sample
 from scipy.stats import rankdata
 
 import run_experiments
-from paper import tables
+from paper import ROOT, tables
 from report import curves, photos, testset
 from report.datasets import of_dataset
 from report.site import write
@@ -171,3 +175,21 @@ def test_what_cannot_be_reported_or_written_is_one_line(tmp_path, capsys):
     for out in (tmp_path / "index.html", tmp_path / "index.html/below"):
         with pytest.raises(UserError, match=r"cannot be made .*: give another --out DIR"):
             call("report", "demo", "--data", tmp_path, "--results", results, "--out", out, capsys=capsys)
+
+
+def test_a_folder_of_a_colleagues_is_refused_before_any_work_and_another_one_is_taken(as_nobody):
+    with tempfile.TemporaryDirectory(prefix="colleague_") as name:  # pytest's own folders are closed to others
+        results, out = Path(name, "results"), Path(name, "mine")
+        sample.run(results, "demo/vgg16_global")
+        out.mkdir()
+        out.chmod(0o777)
+        Path(name).chmod(0o755)
+        command = [*as_nobody, sys.executable, ROOT / "run_experiments.py", "report", "demo", "--results", results]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2
+        said = f"error: {results}/report cannot be made (Permission denied): give another --out DIR\n"
+        assert done.stderr == said
+        home = {"HOME": "/nonexistent", "TMPDIR": str(out)}
+        done = subprocess.run([*command, "--out", out], capture_output=True, text=True, timeout=60, env=home)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"report: {out}/index.html\n"
