@@ -188,6 +188,12 @@ def test_edits_are_overwritten_only_where_it_is_asked_for(make, value, options):
     assert arguments_of(*make("prototxt", f"FORCE={value}")) == [["-m", "prototxt", *options]]
 
 
+def test_the_demo_ends_with_its_table_and_its_report_and_make_report_makes_all(make):
+    demo = arguments_of(*make("demo"))
+    assert demo[-2:] == [["run_experiments.py", "table", "demo"], ["run_experiments.py", "report", "demo"]]
+    assert arguments_of(*make("report")) == [["run_experiments.py", "report"]]
+
+
 def test_help_lists_every_target_in_a_group():
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
