@@ -1,10 +1,11 @@
 """What scoring photos costs at full size: against the net's own forward passes, OpenCV's dnn and ONNX Runtime.
 
 All begin with the photos' files, but for the forward passes; all take whole batches, on all cores. The clock runs from
-the end of the first batch to that of the last: what a program does before it has a net in memory does not count.
+the end of the first batch on: what a program does before it has a net in memory does not count.
 """
 
 import os
+import statistics
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -90,9 +91,9 @@ def compared(rounds: int, net: ScoringNet, photos: Path) -> list[Comparison]:
 
 
 def _per_photo(batch: int, batches: Iterable[object]) -> float:
-    """Milliseconds that a photo takes once the first batch is done."""
+    """Milliseconds that a photo takes in the median batch after the first."""
     ends = [time.perf_counter() for _ in batches]
-    return 1000 * float(np.mean([after - before for before, after in pairwise(ends)])) / batch
+    return 1000 * statistics.median(after - before for before, after in pairwise(ends)) / batch
 
 
 def _ours(net: ScoringNet, paths: Sequence[str]) -> Iterator[object]:
