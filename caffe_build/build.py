@@ -49,6 +49,8 @@ def build(recipe: Recipe, original: Path, venv: Path, folder: Path, log: Path) -
     for file in BINARIES:
         patchelf = ["patchelf", "--force-rpath", "--set-rpath", rpath(recipe, file)]
         run([*patchelf, tree / file], what="finishing Caffe")
+    for name in cuda.COMPILERS_AT_RUN_TIME if recipe.cuda else ():
+        run(["patchelf", "--add-needed", name, tree / LIBRARY], what="finishing Caffe")
     return tree
 
 

@@ -12,6 +12,9 @@ COMPILE = ROOT / "requirements-nvcc.txt"
 # of its generation that came later: 86 on 87, 100 on 103. A card of tomorrow takes the newest one's PTX.
 ARCHITECTURES = ("75", "80", "86", "89", "90", "100", "120")
 LIBRARIES = (SITE / "nvidia/cu13/lib", SITE / "nvidia/cudnn/lib")
+# cuDNN and cuBLAS load the first by its bare name when they compile a kernel, and that the second. Such a name is found
+# if the library is in memory already, so libcaffe asks for both.
+COMPILERS_AT_RUN_TIME = ("libnvrtc.so.13", "libnvrtc-builtins.so.13.0")
 
 
 def toolkit(folder: Path, venv: Path, log: Path) -> Path:

@@ -318,6 +318,19 @@ def test_the_python_half_of_setup_alone_is_refused_in_one_line():
     assert re.fullmatch("error: .*`make setup`\n", done.stderr)
 
 
+def test_libcaffe_asks_for_the_compiler_of_this_cuda():
+    version = recipe.gpu(REQUIREMENTS, ["90"], cudnn=True).cuda["cuda"]
+    major = version.split(".")[0]
+    assert (f"libnvrtc.so.{major}", f"libnvrtc-builtins.so.{version}") == cuda.COMPILERS_AT_RUN_TIME
+
+
+@pytest.mark.skipif(install.describe().get("variant") != "gpu", reason="this Caffe is built for the CPU")
+def test_a_kernel_is_compiled_in_whatever_process_loads_caffe():
+    code = "import caffe, benchmarks.cuda as cuda; print(cuda.compile_a_kernel('90'))"
+    own = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+    assert run(sys.executable, "-c", code, cwd=ROOT, env=own).stdout == "0\n"
+
+
 def test_the_python_packages_can_be_installed_before_there_is_a_compiler(monkeypatch):
     called = []
     monkeypatch.setattr(sys, "argv", ["caffe_build", setup.PACKAGES_ONLY])
