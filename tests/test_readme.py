@@ -120,6 +120,10 @@ NOT_TYPED = {  # by the reason why no test types them
         f"{PYTHON} run_experiments.py run --dataset ava-large --gpu 0",
     ],
     "needs the pretrained models and a GPU, hours": [f"{PYTHON} run_experiments.py run --dataset mine --gpu 0"],
+    "needs the demo's runs": [
+        f"{PYTHON} run_experiments.py predict demo/vgg16_global --cpu "
+        "data/demo-photos/ava/images/{370036,490265,607895}.jpg"
+    ],
     "needs Docker, minutes": [
         "docker build -t aesthetics .",
         "docker build -t aesthetics-cpu --build-arg GPU=0 .",
