@@ -124,16 +124,19 @@ def read_records(folder: Path) -> Iterator[tuple[int, int, np.ndarray]]:
 def views_at(folder: Path, positions: Iterable[int]) -> dict[int, np.ndarray]:
     """The views (256x256x3 BGR uint8) at some positions of a complete store; no other record is read.
 
-    Raises UserError if the store is damaged or no LMDB, if a record is no view, or is not there; OSError if the store
-    may not be read.
+    Raises UserError if the store is not there, may not be read, is damaged or no LMDB, or if a record is no view, or is
+    not there.
     """
     found = {}
-    with _reading(folder) as environment, environment.begin(buffers=True) as transaction:
-        for position in positions:
-            record = transaction.get(key(position))
-            if record is None:
-                raise UserError(f"{folder} has no record {position:,}; {AGAIN}")
-            found[position] = _view(folder, key(position), record)[2]
+    try:
+        with _reading(folder) as environment, environment.begin(buffers=True) as transaction:
+            for position in positions:
+                record = transaction.get(key(position))
+                if record is None:
+                    raise UserError(f"{folder} has no record {position:,}; {AGAIN}")
+                found[position] = _view(folder, key(position), record)[2]
+    except OSError as error:
+        raise UserError(f"{error.filename} cannot be read: {error.strerror}") from None
     return found
 
 

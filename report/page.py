@@ -90,7 +90,7 @@ def html(shown: Content, with_photos: bool, command: str) -> str:
     room = (LARGEST - len(_render(shown, {}, "", command).encode())) * 3 // 4  # base64 takes four bytes for three
     try:
         return _render(shown, photos.jpegs(shown.photos, _wanted(shown), room), "", command)
-    except (UserError, OSError) as error:
+    except UserError as error:
         return _render(shown, {}, f"No photos here: {error}.", command)
 
 

@@ -2,7 +2,8 @@
 
 from user_error import UserError
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -28,32 +29,42 @@ def write(tables: Sequence[Table], data: Path, results: Path, out: Path) -> tupl
 
     UserError where `out` cannot be written.
     """
-    try:
+    with _writing(out):
         out.mkdir(parents=True, exist_ok=True)
-        with style(in_a_paper=True):
-            return _write(tables, data, results, out)
+    written, lacking = [], []
+    with style(in_a_paper=True):
+        for table in tables:
+            made, complaints = _made(table, data, results)
+            lacking += complaints
+            for name, figure in made:
+                with _writing(out):
+                    write_for_a_paper(figure, out / name)
+                written.append(name)
+    return sorted(written), lacking
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """Write into `out` within this: UserError where that cannot be done."""
+    try:
+        yield
     except OSError as error:
         raise UserError(
             f"{error.filename or out} cannot be written ({error.strerror}): give another --out DIR"
         ) from None
 
 
-def _write(tables: Sequence[Table], data: Path, results: Path, out: Path) -> tuple[list[str], list[str]]:
-    written, lacking = [], []
-    for table in tables:
-        groups, unreadable = _groups(table, results)
-        lacking += unreadable
-        known = testset.read(table.dataset, data, [each.record for group in groups.values() for each in group])
-        made = [(f"figure-4-{table.dataset}-{variant}", _course(table, group)) for variant, group in groups.items()]
-        try:
-            made += _of_photos(table, groups, known)
-        except UserError as error:
-            lacking.append(f"{table.dataset}: no Figures 1 and 3: {error}")
-        for name, figure in made:
-            if figure is not None:
-                write_for_a_paper(figure, out / name)
-                written.append(name)
-    return sorted(written), lacking
+def _made(table: Table, data: Path, results: Path) -> tuple[list[tuple[str, Figure]], list[str]]:
+    """The figures that there are of a table, by name, and a line for whatever could not be read."""
+    groups, lacking = _groups(table, results)
+    known = testset.read(table.dataset, data, [each.record for group in groups.values() for each in group])
+    courses = [(f"figure-4-{table.dataset}-{variant}", _course(table, group)) for variant, group in groups.items()]
+    made = [(name, figure) for name, figure in courses if figure is not None]
+    try:
+        made += _of_photos(table, groups, known)
+    except UserError as error:
+        lacking.append(f"{table.dataset}: no Figures 1 and 3: {error}")
+    return made, lacking
 
 
 def _groups(table: Table, results: Path) -> tuple[dict[str, list[SeedResult]], list[str]]:

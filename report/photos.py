@@ -68,7 +68,7 @@ def _sureness(prediction: Prediction) -> tuple[float, str]:
 def jpegs(photos: Photos, wanted: dict[str, set[str]], budget: int) -> dict[tuple[str, str], bytes]:
     """Small JPEGs by view and photo id, of `wanted` ids by view, as large as a budget of bytes allows.
 
-    UserError and OSError as in `pictures`.
+    UserError as in `pictures`, or where not even the smallest fit.
     """
     views = pictures(photos, wanted)
     for size, quality in SIZES:
@@ -82,7 +82,7 @@ def pictures(photos: Photos, wanted: dict[str, set[str]]) -> dict[tuple[str, str
     """Views (BGR uint8) by view and photo id, of `wanted` ids by view, read from the test LMDBs by their keys.
 
     WHOLE is the global view in the photo's own proportions, or the local one where there is no other. Raises UserError
-    where a store is damaged, OSError where it may not be read.
+    where a store is damaged, or cannot be read.
     """
     views = {}
     for view, ids in wanted.items():

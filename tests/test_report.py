@@ -119,6 +119,8 @@ def test_without_the_photos_the_page_is_made_and_says_so(tmp_path, page):
     store = tmp_path / "data/demo/test_global_lmdb/data.mdb"
     store.write_bytes(store.read_bytes()[:5000])
     assert f"No photos here: {store} is cut off; " in page()
+    store.unlink()
+    assert f"No photos here: {store} cannot be read: No such file or directory." in page()
     path = tmp_path / "data/demo/summary.json"
     path.write_text(path.read_text().replace("b" * 64, "d" * 64))
     assert f"{tmp_path}/data/demo is another preparation than the one that the runs saw." in page()

@@ -3,6 +3,7 @@
 from user_error import UserError
 
 import re
+import shutil
 import zlib
 
 import cv2
@@ -49,6 +50,19 @@ def test_without_photos_there_is_figure_4_and_a_line_about_the_others(home, tmp_
     written, lacking = draw(home, tmp_path, data="nothing here")
     assert written == NAMES[2:]
     assert lacking == [f"demo: no Figures 1 and 3: {home}/nothing here/demo is not on this machine"]
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_without_an_lmdb_that_can_be_read_there_is_figure_4_and_a_line_about_it(home, tmp_path, is_there):
+    shutil.copytree(home / "data", tmp_path / "data")
+    store = tmp_path / "data/demo/test_global_lmdb/data.mdb"
+    store.unlink()
+    if is_there:
+        store.symlink_to(store)  # what root cannot read either
+    written, lacking = draw(home, tmp_path / "out", data=tmp_path / "data")
+    assert written == NAMES[2:]
+    reason = "Too many levels of symbolic links" if is_there else "No such file or directory"
+    assert lacking == [f"demo: no Figures 1 and 3: {store} cannot be read: {reason}"]
 
 
 def test_where_nothing_can_be_written_it_is_one_line(home, tmp_path):
