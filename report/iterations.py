@@ -1,5 +1,6 @@
 """Claims on the course of the fine-tuning: how fast the loss falls, what more iterations bring, how long they take."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from itertools import pairwise
@@ -25,8 +26,12 @@ def fall(claim: PaperClaim, evidence: Evidence) -> list[Part]:
 
     def told(subject: str, runs: list[SeedResult]) -> Part:
         courses = [evaluations(run, evidence.reported) for run in runs]
+        if not all(courses):
+            return Part(subject, OPEN, "metrics.csv is missing, empty or cannot be read", how)
         if not all({begin, early} <= course.keys() for course in courses):
             return Part(subject, OPEN, f"metrics.csv lacks iteration {begin} or {early:,}", how)
+        if not all(math.isfinite(row.test_loss) for course in courses for row in course.values()):
+            return Part(subject, OPEN, "a test loss in metrics.csv is no finite number", how)
         losses = [
             (course[begin].test_loss, course[early].test_loss, min(row.test_loss for row in course.values()))
             for course in courses
@@ -73,7 +78,7 @@ def stable(_claim: PaperClaim, evidence: Evidence) -> list[Part]:
     courses = [evaluations(run, evidence.reported) for run in runs]
     whole = [course for course in courses if course.keys() >= {*points}]
     if not whole:
-        lacking = f"no metrics.csv has a line every {every:,} iterations"
+        lacking = f"no metrics.csv that can be read has a line every {every:,} iterations"
         return [Part("", OPEN, lacking, how) if runs else Part("", NOT_RUN)]
     before, after = [], []
     for course in whole:

@@ -51,12 +51,23 @@ def found(table: Table, row: Row, results: Path) -> Found:
             result = folder.result(wanted) or folder.result()
             if result is None:
                 states.append(folder.state())
-            else:
-                done.append(SeedResult(seed_of(folder.path), folder, result))
+                continue
         except Unreadable as error:
             states.append("unreadable")
             unreadable.append(str(error))
+            continue
+        done.append(SeedResult(seed_of(folder.path), folder, result))
+        unreadable += _of_the_course(folder)
     return Found(list(_groups(done, wanted)), states, unreadable)
+
+
+def _of_the_course(folder: RunFolder) -> Iterator[str]:
+    """A line where a run that is done has no course that can be read; its result is shown without it."""
+    try:
+        if not folder.evaluations():
+            yield f"{folder.path / 'metrics.csv'}: is missing or empty"
+    except Unreadable as error:
+        yield str(error)
 
 
 def _groups(done: list[SeedResult], wanted: int) -> Iterator[list[SeedResult]]:

@@ -14,6 +14,7 @@ from report.datasets import of_dataset
 from report.verdicts import FAILS, HOLDS, NOT_RUN, OPEN, Part, of_all, of_any, of_those_run
 
 PHOTOS = 1_000
+NAN = float("nan")
 H100 = {"name": "NVIDIA H100", "index": 0}
 
 
@@ -188,6 +189,9 @@ def course(losses: dict[int, float]) -> list[tuple]:
         ({0: 0.7, 200: 0.6, 500: 0.6, 9_000: 0.4, 10_000: 0.5}, FAILS, "33% (test"),
         ({0: 0.7, 500: 0.8, 10_000: 0.9}, FAILS, "0% (test"),
         ({500: 0.45, 1_000: 0.4, 10_000: 0.3}, OPEN, "metrics.csv lacks iteration 0 or 500"),
+        ({0: 0.7, 500: NAN, 10_000: 0.3}, OPEN, "a test loss in metrics.csv is no finite number"),
+        ({0: 0.7, 500: 0.5, 10_000: NAN}, OPEN, "a test loss in metrics.csv is no finite number"),
+        ({}, OPEN, "metrics.csv is missing, empty or cannot be read"),
     ],
 )
 def test_the_loss_falls_early_where_half_of_its_fall_is_over_at_iteration_500(write, tmp_path, losses, verdict, number):
@@ -196,6 +200,14 @@ def test_the_loss_falls_early_where_half_of_its_fall_is_over_at_iteration_500(wr
     claim = told(tmp_path, "ava-small", "loss-falls")
     assert claim.verdict == verdict
     assert f"Local view, AlexNet: {number}" in claim.number
+
+
+def test_a_course_that_cannot_be_read_is_not_said_to_lack_an_iteration(write, tmp_path):
+    write("ava-small/vgg16_global", right(900), rows=course({0: 0.7, 500: 0.45, 10_000: 0.4}))
+    (tmp_path / "ava-small/vgg16_global/seed-1/metrics.csv").write_text("iteration,loss\n")
+    claim = told(tmp_path, "ava-small", "loss-falls")
+    assert claim.verdict == OPEN
+    assert "VGGNet: metrics.csv is missing, empty or cannot be read" in claim.number
 
 
 def test_in_the_demo_a_few_hundred_iterations_are_200(write, tmp_path):
@@ -229,7 +241,9 @@ def test_5000_iterations_suffice_where_they_surely_cost_less_than_a_point(write,
 def test_without_predictions_of_iteration_5000_nobody_can_tell(write, tmp_path):
     longer_runs(write)
     assert told(tmp_path, "mine", "sufficient").verdict == OPEN
-    assert told(tmp_path, "mine", "stable").number == "no metrics.csv has a line every 1,000 iterations"
+    assert (
+        told(tmp_path, "mine", "stable").number == "no metrics.csv that can be read has a line every 1,000 iterations"
+    )
     assert told(tmp_path, "mine", "overfits").verdict == NOT_RUN
 
 

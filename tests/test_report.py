@@ -17,7 +17,7 @@ from scipy.stats import rankdata
 
 import run_experiments
 from paper import ROOT, tables
-from report import curves, photos, testset
+from report import curves, paper_figures, photos, testset
 from report.datasets import of_dataset
 from report.site import write
 
@@ -134,12 +134,35 @@ def test_test_photos_of_one_label_have_a_page_with_dashes(tmp_path, page):
     assert " ROC " not in text
 
 
-def test_a_run_whose_course_cannot_be_read_is_shown_without_it(tmp_path, page):
-    folder = sample.run(tmp_path / "results", "demo/vgg16_global")
-    (folder.path / "metrics.csv").write_text("iteration,loss\n")
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda course: course.write_text("iteration,loss\n"), "its first line does not name iteration,train_loss,"),
+        (lambda course: course.write_text(course.read_text()[:-30]), "line 6 has "),
+        (lambda course: course.write_text(""), "its first line does not name iteration,train_loss,"),
+        (lambda course: course.write_text(course.read_text().partition("\n")[0]), "is missing or empty"),
+        (Path.unlink, "is missing or empty"),
+    ],
+)
+def test_a_run_whose_course_cannot_be_read_is_shown_without_it_and_the_file_is_named(tmp_path, page, damage, said):
+    course = sample.run(tmp_path / "results", "demo/vgg16_global").path / "metrics.csv"
+    damage(course)
     text = page()
     assert "Calibration" in text
     assert "Course of the fine-tuning" not in text
+    assert f"Unreadable: {course}: {said}" in text
+    written, lacking = paper_figures.write([DEMO], tmp_path / "data", tmp_path / "results", tmp_path / "figures")
+    assert written == []
+    assert lacking[0].startswith(f"{course}: {said}")
+
+
+def test_seeds_that_were_tested_on_other_photos_have_a_page_without_an_interval(tmp_path, page):
+    sample.run(tmp_path / "results", "demo/vgg16_global", 1)
+    rows = [replace(p, photo_id=f"other {p.photo_id}") for p in sample.predictions(2)]
+    sample.run(tmp_path / "results", "demo/vgg16_global", 2, rows=rows)
+    text = page()
+    assert "over the seeds; no interval" in text
+    assert "no interval, for its seeds were tested on other photos" in text
 
 
 def test_a_table_without_any_run_has_a_page_of_dashes(tmp_path, page):
