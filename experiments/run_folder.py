@@ -210,10 +210,12 @@ class RunFolder:
         if record is None:
             raise Unreadable(f"{path}: is missing")
         try:
-            photos = record["dataset"]["photos"]
-            _ = str(record["dataset"]["rule"]), int(photos["train"]), int(photos["test"])
+            seen = record["dataset"]
+            _ = str(seen["rule"]), seen["photos"]["train"], seen["photos"]["test"]
+            if not all(isinstance(count, int) for count in seen["photos"].values()):
+                raise TypeError
             _ = [attempt.get("machine", {}).get("cpu") for attempt in record["attempts"]]
-            _ = "".join(record["inputs"].values())
+            _ = "".join([*record["inputs"].values(), *(seen.get("lists_sha256") or {}).values()])
         except (AttributeError, KeyError, TypeError, ValueError):
             raise Unreadable(f"{path}: lacks what a result needs") from None
         return record
