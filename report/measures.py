@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import binomtest
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_score
+from sklearn.metrics import confusion_matrix, roc_auc_score
 
 from experiments.run_folder import Prediction
 from paper import stated
@@ -46,7 +46,7 @@ def measures(predictions: list[Prediction]) -> Measures:
         accuracy=correct / len(labels),
         interval=interval(correct, len(labels)),
         majority=max(np.mean(labels), 1 - np.mean(labels)),
-        balanced_accuracy=balanced_accuracy_score(labels, predicted),
+        balanced_accuracy=float(np.mean([np.mean(predicted[labels == label] == label) for label in np.unique(labels)])),
         auc=roc_auc_score(labels, [p.p_good for p in predictions]) if len(set(labels)) > 1 else None,
         confusion=confusion_matrix(labels, predicted, labels=[0, 1]).tolist(),
     )

@@ -10,6 +10,8 @@ from report.line import DASH, Line
 from report.measures import BOOTSTRAP, WILSON
 from report.results import found
 
+LONGEST = 2_000  # characters of a note
+
 Record = dict[str, Any]
 
 
@@ -42,7 +44,12 @@ def notes(table: Table, lines: list[Line], results: Path) -> list[str]:
         noted = [note for record in records for note in preparation_notes(record["dataset"])]
         has_own_test = any(note.startswith(missing) for note in noted)
         texts += [*_sufficient(lines), *_assumptions(table, has_own_test)]
-    return texts
+    return [shortened(text, LONGEST, " ... (the rest is in run.json)") for text in texts]
+
+
+def shortened(text: str, longest: int, end: str) -> str:
+    """A text; of one that is too long to be shown the beginning, and then `end`."""
+    return text if len(text) <= longest else text[:longest] + end
 
 
 def _intervals(lines: list[Line]) -> Iterator[str]:

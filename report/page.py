@@ -87,7 +87,8 @@ def html(shown: Content, with_photos: bool, command: str) -> str:
         return _render(shown, {}, "This page was made without photos (--no-photos).", command)
     if shown.photos.lacking:
         return _render(shown, {}, f"No photos here: {shown.photos.lacking}.", command)
-    room = (LARGEST - len(_render(shown, {}, "", command).encode())) * 3 // 4  # base64 takes four bytes for three
+    left = max(0, LARGEST - len(_render(shown, {}, "", command).encode()))
+    room = left * 3 // 4  # base64 takes four bytes for three
     try:
         return _render(shown, photos.jpegs(shown.photos, _wanted(shown), room), "", command)
     except UserError as error:

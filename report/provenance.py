@@ -7,6 +7,7 @@ from typing import Any
 from dataset import one_line
 from experiments.run_folder import RunFolder
 from report.line import DASH
+from report.notes import shortened
 
 LONGEST_DIFF = 20_000  # characters shown of what a person edited
 
@@ -119,4 +120,4 @@ def _diff(path: Path) -> str:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         return f"{path}: {error.strerror}"
-    return text if len(text) <= LONGEST_DIFF else f"{text[:LONGEST_DIFF]}\n... (the rest is in {path})"
+    return shortened(text, LONGEST_DIFF, f"\n... (the rest is in {path})")

@@ -42,12 +42,16 @@ def _check(path: Path) -> None:
     if not os.path.lexists(path):
         return
     try:
-        with path.open("rb") as file:
-            is_ours = GENERATOR.encode() in file.read(BEGINNING)
+        is_ours = path.is_file() and GENERATOR.encode() in _beginning(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): give another --out DIR") from None
     if not is_ours:
         raise UserError(f"{path} is not a page of ours: give another --out DIR")
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(BEGINNING)
 
 
 def _write(path: Path, page: str) -> None:

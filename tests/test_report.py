@@ -2,6 +2,7 @@
 
 from user_error import UserError
 
+import os
 import re
 import subprocess
 import sys
@@ -126,6 +127,7 @@ def test_without_the_photos_the_page_is_made_and_says_so(tmp_path, page):
     assert f"{tmp_path}/data/demo is another preparation than the one that the runs saw." in page()
 
 
+@pytest.mark.filterwarnings("error")
 def test_test_photos_of_one_label_have_a_page_with_dashes(tmp_path, page):
     rows = [replace(p, label=1) for p in sample.predictions(1)]
     sample.run(tmp_path / "results", "demo/vgg16_global", rows=rows)
@@ -165,6 +167,33 @@ def test_seeds_that_were_tested_on_other_photos_have_a_page_without_an_interval(
     assert "no interval, for its seeds were tested on other photos" in text
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [{"photos": {"train": "100", "test": 60}}, {"photos": {"train": 100, "test": 60, "more": [1]}},
+     {"lists_sha256": [1]}, {"lists_sha256": {"test": [1]}}],
+)  # fmt: skip
+def test_a_record_with_values_of_another_type_is_named_and_the_page_is_made(tmp_path, page, damage):
+    folder = sample.run(tmp_path / "results", "demo/vgg16_global")
+    record = folder.record()
+    folder.write_record(record | {"dataset": record["dataset"] | damage})
+    assert f"Unreadable: {folder.path}/run.json: lacks what a result needs" in page()
+
+
+def test_a_long_note_is_cut_off_so_that_a_page_stays_small(tmp_path, page):
+    folder = sample.run(tmp_path / "results", "demo/vgg16_global")
+    sample.dataset(tmp_path / "data/demo")
+    folder.write_record(folder.record() | {"marks": ["x " * 1_700_000]})
+    assert "x x ... (the rest is in run.json)" in page()
+    assert (tmp_path / "report/table-demo.html").stat().st_size < 3_000_000
+
+
+def test_where_a_page_has_no_room_for_photos_no_negative_number_of_bytes_is_named(tmp_path, page, monkeypatch):
+    sample.run(tmp_path / "results", "demo/vgg16_global")
+    sample.dataset(tmp_path / "data/demo")
+    monkeypatch.setattr("report.page.LARGEST", 10)
+    assert "photos do not fit into 0 bytes" in page()
+
+
 def test_a_table_without_any_run_has_a_page_of_dashes(tmp_path, page):
     text = page()
     assert "None of our runs of this table has a result yet" in text
@@ -197,6 +226,10 @@ def test_what_cannot_be_reported_or_written_is_one_line(tmp_path, capsys):
     with pytest.raises(UserError, match=r"index.html is not a page of ours: give another --out DIR"):
         call("report", "demo", "--data", tmp_path, "--results", results, "--out", tmp_path, capsys=capsys)
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+    (tmp_path / "index.html").unlink()
+    os.mkfifo(tmp_path / "index.html")  # who opens it waits for ever
+    with pytest.raises(UserError, match=r"index.html is not a page of ours: give another --out DIR"):
+        call("report", "demo", "--data", tmp_path, "--results", results, "--out", tmp_path, capsys=capsys)
     for out in (tmp_path / "index.html", tmp_path / "index.html/below"):
         with pytest.raises(UserError, match=r"cannot be made .*: give another --out DIR"):
             call("report", "demo", "--data", tmp_path, "--results", results, "--out", out, capsys=capsys)
