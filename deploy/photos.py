@@ -26,6 +26,8 @@ class Photos:
     def __init__(self, names: Sequence[str], report: Callable[[str], None], descriptor: int = 0) -> None:
         if names.count(LIST) > 1:
             raise UserError("the list on standard input, -, was given twice: a file of that name is ./-")
+        if "" in names:
+            raise UserError("one PHOTO is empty: name a file, or a folder (. is this one)")
         self.names, self.report, self.descriptor = names, report, descriptor
         self.others = 0  # files in folders that are no pictures
 

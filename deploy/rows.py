@@ -92,8 +92,9 @@ def _csv_line(row: Row) -> bytes:
 
 def _csv(cells: Iterable[object]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue().encode(errors="surrogateescape")  # the bytes of a name stay what they are
+    csv.writer(text, lineterminator="\r\n").writerow(cells)  # so a name with either of these signs is quoted
+    line = text.getvalue().removesuffix("\r\n") + "\n"
+    return line.encode(errors="surrogateescape")  # the bytes of a name stay what they are
 
 
 def _json_line(row: Row) -> bytes:

@@ -51,6 +51,7 @@ def _place(name: str, results: Path) -> RunFolder | Path:
             return RunFolder(place)
         if seeds := [folder for folder in seed_folders(place) if folder.holds_work()]:
             return _seed(place, seeds)
+    name = name.rstrip("/")
     if any((results / f"{name}_{view}").is_dir() for view in VIEWS):
         either = " or ".join(f"{name}_{view}" for view in VIEWS)
         raise UserError(f"{name} has a run for each view: give {either} (predict takes both, with --views {BOTH})")

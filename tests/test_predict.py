@@ -229,7 +229,7 @@ def test_no_photo_at_all_is_an_error(monkeypatch, capfdbinary):
 
 def test_numbers_are_written_as_in_predictions_csv_and_names_keep_their_bytes():
     p = float(str(np.float32(0.1) + np.float32(0.7)))
-    for name in (b'a, b\n"c".jpg', "照片/一.jpg".encode(), b"latin\xe9.jpg"):
+    for name in (b'a, b\n"c".jpg', b"a\rb.jpg", b"c\r\nd.jpg", "照片/一.jpg".encode(), b"latin\xe9.jpg"):
         row = Row(os.fsdecode(name), {"global": p})
         text = FORMATS["csv"].heading(["global"]) + FORMATS["csv"].line(row)
         (read,) = csv.DictReader(io.StringIO(text.decode(errors="surrogateescape"), newline=""))
@@ -316,6 +316,11 @@ def test_a_list_of_both_kinds_is_refused(tmp_path):
         Photos(["-", "-"], pytest.fail)
 
 
+def test_an_empty_name_of_a_photo_is_an_error():
+    with pytest.raises(UserError, match="one PHOTO is empty"):
+        Photos(["a.jpg", ""], pytest.fail)
+
+
 def test_a_run_is_found_by_its_name_its_folder_or_its_variants(finished, tmp_path):
     folder = finished / "demo/alexnet_global/seed-1"
     for name in ("demo/alexnet_global", "demo/alexnet_global/", "demo/alexnet_global/seed-1", str(folder)):
@@ -331,6 +336,7 @@ def test_a_run_is_found_by_its_name_its_folder_or_its_variants(finished, tmp_pat
         ("demo/vgg16_global", None, "there is no run 'demo/vgg16_global'"),
         ("demo/alexnet", None, "give demo/alexnet_global or demo/alexnet_local .predict takes both"),
         ("demo/alexnet_global", "both", "with --views give demo/alexnet$"),
+        ("demo/alexnet/", None, "give demo/alexnet_global or demo/alexnet_local .predict takes both"),
         ("demo/alexnet", "both", "there is no run 'demo/alexnet_local'"),
         (str(ROOT / "paper.toml"), None, "is no net that can be scored with"),
     ],
