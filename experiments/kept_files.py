@@ -21,6 +21,8 @@ def read_json(
 ) -> dict[str, Any] | None:
     """A file that holds an object whose values have these types; None where there is no file."""
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():  # reading a pipe may wait for ever
+            raise ValueError("is not a file")
         content = json.loads(path.read_bytes())
         if not isinstance(content, dict):
             raise ValueError("does not hold an object")
