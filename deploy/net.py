@@ -19,7 +19,7 @@ from experiments import snapshots
 from experiments.prototxts import NET, SOLVER
 from experiments.run_folder import RunFolder
 from files import opened
-from paper import LAST_LAYER, VIEWS, stated
+from paper import LAST_LAYER, NETWORKS, VIEWS, stated
 from prototxt import messages
 from prototxt.messages import caffe_pb2, layers_in
 
@@ -85,6 +85,8 @@ def of_run(folder: RunFolder) -> ScoringNet:
     if record is None:
         raise UserError(f"{folder.path} holds no run: `status` lists those that there are")
     run, path = record["run"], folder.path / NET
+    if run.get("network") not in NETWORKS or not isinstance(run.get("dataset"), str) or "seed" not in run:
+        raise UserError(f"{folder.path / 'run.json'} is damaged: its run lacks a dataset, a network or a seed")
     net = messages.read(path, caffe_pb2.NetParameter())
     solver = messages.read(folder.path / SOLVER, caffe_pb2.SolverParameter())
     layers = list(layers_in(net, solver, caffe_pb2.TEST))
@@ -98,7 +100,7 @@ def of_run(folder: RunFolder) -> ScoringNet:
         dataset=run["dataset"],
         network=run["network"],
         view=_view(path, data),
-        encoded=_is_encoded(record, Path(data.data_param.source).parent),
+        encoded=_is_encoded(folder, record, Path(data.data_param.source).parent),
         iteration=snapshot.iteration,
         param=_scoring(path, layers, data, output, transform.crop),
         input=data.top[0],
@@ -198,11 +200,16 @@ def _view(path: Path, data: caffe_pb2.LayerParameter) -> str:
     raise UserError(f"{path}: layer {data.name} reads {store}, which is no store of a view")
 
 
-def _is_encoded(record: dict, dataset: Path) -> bool:
+def _is_encoded(folder: RunFolder, record: dict, dataset: Path) -> bool:
     """Whether the test photos are JPEGs: the run keeps the command that prepared them, the dataset may be gone."""
     command = record.get("dataset", {}).get("command")
     if isinstance(command, str) and command:
-        return "--encoded" in shlex.split(command)
+        try:
+            return "--encoded" in shlex.split(command)
+        except ValueError as error:
+            raise UserError(
+                f"{folder.path / 'run.json'} is damaged: its dataset.command has {str(error).lower()}"
+            ) from None
     return bool((summary.read(dataset) or {}).get("encoded"))
 
 
