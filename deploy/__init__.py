@@ -6,6 +6,7 @@ pair.py       the same net from a folder with Caffe's own pair, and the facts th
 
 predict.py    photos (photos.py) -> views (views.py) -> p(good) -> rows (rows.py); monitor.py: what is said beside them
 scorer.py     views -> p(good), by a process that holds Caffe: scoring.py, told what to do by scoring_work.py
+child.py      how such a process is started, to end with ours
 
 export.py     a run -> a folder that is whole and right or not there; export_caffe.py, the process that writes it
 onnx_model.py the net in ONNX, layer by layer (onnx_layers.py), and its file (onnx_graph.py)

@@ -2,10 +2,10 @@
 
 from user_error import UserError
 
+import math
 import mmap
 import os
 import subprocess
-import sys
 import tempfile
 from collections import deque
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from types import TracebackType
 
 import numpy as np
 
+from deploy import child
 from deploy.net import CHANNELS, VIEW_SIZE, ScoringNet
 from deploy.scoring_work import Task, Work, views_in
 from experiments.failures import FULL_GPU, last_words
@@ -52,14 +53,18 @@ class Scorer:
     def __enter__(self) -> "Scorer":
         shape = (SLOTS, len(self.view_names), self.batch)
         descriptor = os.memfd_create("views")
-        os.ftruncate(descriptor, int(np.prod(shape)) * CHANNELS * VIEW_SIZE**2)
-        self.views = views_in(mmap.mmap(descriptor, 0), shape)
+        size = math.prod(shape) * CHANNELS * VIEW_SIZE**2
+        try:
+            os.ftruncate(descriptor, size)
+            self.views = views_in(mmap.mmap(descriptor, 0), shape)
+        except (OSError, OverflowError):
+            os.close(descriptor)
+            raise UserError(f"{size:,} bytes of memory for a batch of {self.batch:,}: give a smaller --batch") from None
         self.connection, theirs = Pipe()
         self.said = tempfile.TemporaryFile()
         own = environment(self.gpu, threads=None)
-        command = [sys.executable, "-m", "deploy.scoring", str(theirs.fileno()), str(descriptor)]
         self.process = subprocess.Popen(
-            command,
+            child.command("deploy.scoring", theirs.fileno(), descriptor),
             cwd=ROOT,
             env=os.environ | own,
             stdin=subprocess.DEVNULL,

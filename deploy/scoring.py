@@ -29,7 +29,7 @@ class LoadedNet:
         self.task, self.net = task, _built(task.net)
         if new := examine(self.net, task.weights).new:
             raise UserError(f"{task.weights} has no weights for layer {', '.join(new)}")
-        self.net.copy_from(str(task.weights))
+        self.net.copy_from(os.fsencode(task.weights))
         self._reshape(batch)
 
     def p_good(self, views: np.ndarray, pads: bool) -> np.ndarray:
@@ -65,12 +65,10 @@ def serve(connection: Connection, memory: mmap.mmap) -> None:
         caffe.set_device(work.gpu)  # before anything that makes Caffe's context
         caffe.set_mode_gpu()
     views = views_in(memory, work.shape)
-    nets: list[LoadedNet] = []
+    batch = work.shape[2] if work.pads else 1  # it grows with need: three photos do not take the memory of fifty
+    nets = [LoadedNet(task, batch) for task in work.tasks]  # at once: a run at work removes old snapshots
     while True:
         slot, count = connection.recv()
-        if not nets:  # as large as the first batch: three photos do not take the memory of fifty
-            batch = work.shape[2] if work.pads else count
-            nets = [LoadedNet(task, batch) for task in work.tasks]
         connection.send(np.stack([net.p_good(views[slot, net.task.view, :count], work.pads) for net in nets]))
 
 
@@ -81,6 +79,8 @@ def main() -> None:
             serve(connection, mmap.mmap(int(sys.argv[2]), 0))
         except UserError as error:
             connection.send(error)
+        except OSError as error:  # its weights are gone
+            connection.send(UserError(f"{error.filename}: {error.strerror}"))
 
 
 if __name__ == "__main__":
