@@ -68,6 +68,7 @@ def _exported(weights: Path, folder: Path) -> ScoringNet:
     )
     (folder / pair.FACTS).write_text(pair.facts(net, "alexnet.caffemodel"), encoding="utf-8")
     convert(folder, snapshot, "alexnet.caffemodel")
+    pair.seal(folder)
     return pair.of_pair(folder)
 
 

@@ -33,7 +33,10 @@ def centre(picture, size):
 net = onnxruntime.InferenceSession(Path(__file__).with_name("model.onnx"), providers=["CPUExecutionProvider"])
 notes = net.get_modelmeta().custom_metadata_map
 for path in sys.argv[1:]:
-    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)  # height x width x 3: blue, green, red
+    content = np.fromfile(path, np.uint8)
+    picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None  # rows of blue, green, red
+    if picture is None:
+        sys.exit(f"{path} is no picture that OpenCV can read")
     view = {"global": global_view, "local": local_view}[notes["view"]](picture)
     if notes["view_stored_as"] == "JPEG":  # as the photos of the training and the test were
         view = cv2.imdecode(cv2.imencode(".jpg", view)[1], cv2.IMREAD_COLOR)

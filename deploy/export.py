@@ -6,6 +6,7 @@ right, or not there.
 
 from user_error import UserError
 
+import errno
 import glob
 import os
 import platform
@@ -34,6 +35,7 @@ from report.line import DASH
 
 CARD, EXAMPLE = "readme.md", "example.py"
 FILES = {pair.PROTOTXT, pair.FACTS, pair.MEAN, MODEL, CARD, EXAMPLE}  # and a caffemodel
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk, or what is allowed of it
 FILLERS = ("weight_filler", "bias_filler", "filler")
 
 
@@ -50,7 +52,11 @@ def export(
         given = f"give --data, the folder with the prepared {net.dataset}"
         raise UserError(f"{store} is not there, and an export is checked on test photos: {given}")
     if os.path.lexists(out) and not is_replaceable(out):
-        raise UserError(f"{out} is there, and not an export alone: give another --out")
+        raise UserError(f"{out} is there, and not an export alone: give another --out DIR")
+    try:
+        str(out).encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{out} is not UTF-8, and ONNX Runtime opens no such path: give another --out DIR") from None
     check_types(net.param.layer[1:])
     record, result = run.record(), run.result(net.iteration)
     if lacking := {"photos", "rule"} - record.get("dataset", {}).keys():
@@ -64,6 +70,7 @@ def export(
         shutil.copyfile(Path(__file__).with_name(EXAMPLE), folder / EXAMPLE)
         say(f"{net.name} at iteration {net.iteration:,}: writing it for Caffe and for ONNX")
         convert(folder, net.weights, name)
+        pair.seal(folder)
         notes = tuple(note.replace(str(run.path), net.name) for note in net.notes)
         exported = replace(pair.of_pair(folder), notes=notes)
         say("scoring test photos by Caffe and by ONNX Runtime")
@@ -73,7 +80,10 @@ def export(
 
 
 def write_pair(net: ScoringNet, folder: Path, caffemodel: str) -> str:
-    """Write Caffe's pair but for its caffemodel, which is to have this name; the blob of p(bad) and p(good)."""
+    """Write Caffe's pair, not sealed yet, but for its caffemodel, which is to have this name.
+
+    Returns the name of the blob of p(bad) and p(good).
+    """
     param, prob = deployed(net)
     write_atomically(folder / pair.PROTOTXT, messages.text(param))
     write_atomically(folder / pair.FACTS, pair.facts(net, caffemodel))
@@ -116,17 +126,12 @@ def is_replaceable(folder: Path) -> bool:
 def _whole_or_not_there(out: Path) -> Iterator[Path]:
     """A folder to write into, which takes the place of `out` at the end, and is removed where something is raised.
 
-    What killed processes left of such folders is removed first.
+    What killed processes left of such folders is removed first. UserError where the folder cannot be written.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
     begin = f".{out.name}.{platform.node()}."
-    for left in out.parent.glob(f"{glob.escape(begin)}*.partial"):
-        number = left.name.removeprefix(begin).partition(".")[0]
-        if number.isdecimal() and not psutil.pid_exists(int(number)):
-            shutil.rmtree(left)
     partial = out.with_name(f"{begin}{os.getpid()}.partial")
-    partial.mkdir()
     try:
+        _make(partial, begin)
         yield partial
         for path in partial.iterdir():
             sync(path)
@@ -139,8 +144,32 @@ def _whole_or_not_there(out: Path) -> Iterator[Path]:
         else:
             partial.rename(out)
         sync(out.parent)
+    except OSError as error:
+        if not _is_of_writing(error, out, partial):
+            raise
+        raise UserError(f"{out} cannot be written ({error.strerror}): give another --out DIR") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _is_of_writing(error: OSError, out: Path, partial: Path) -> bool:
+    """Whether an error is one of the folder that is made, not of something that is read."""
+    if error.errno in FULL or not error.filename:
+        return error.errno in FULL
+    place = Path(os.fsdecode(error.filename))
+    return place in out.parents or bool({out, partial}.intersection([place, *place.parents]))
+
+
+def _make(partial: Path, begin: str) -> None:
+    """Make the folder to write into, and remove those that begin so and whose process is gone."""
+    if partial.parent.is_file():  # what mkdir says of it would not help: that it exists
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(partial.parent))
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    for left in partial.parent.glob(f"{glob.escape(begin)}*.partial"):
+        number = left.name.removeprefix(begin).partition(".")[0]
+        if number.isdecimal() and not psutil.pid_exists(int(number)):
+            shutil.rmtree(left)
+    partial.mkdir()
 
 
 def report(out: Path, net: ScoringNet, checked: Check) -> Iterator[str]:

@@ -11,22 +11,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy import pair
-from experiments.failures import last_words, with_advice
+from deploy import child, pair
+from experiments.failures import last_words
 from experiments.launch import environment
 from paper import ROOT
 
 MODEL = "model.onnx"
-REFUSED = 2  # exit status: standard output says why
+REFUSED, UNWRITTEN = 2, 3  # exit statuses: standard output says why, by the number of the error
 
 
 def convert(folder: Path, snapshot: Path, name: str) -> None:
     """Have a process write <folder>/<name> and the ONNX model, where the rest of the pair is there.
 
-    Raises UserError where Caffe cannot build the net, or where a layer is not covered.
+    Raises UserError where Caffe cannot build the net, or where a layer is not covered; OSError where the disk is full.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "deploy.export_caffe", folder.absolute(), snapshot.absolute(), name],
+        child.command("deploy.export_caffe", folder.absolute(), snapshot.absolute(), name),
         cwd=ROOT,
         env=os.environ | environment(None, threads=None),
         stdin=subprocess.DEVNULL,
@@ -34,8 +34,12 @@ def convert(folder: Path, snapshot: Path, name: str) -> None:
     )
     if done.returncode == REFUSED:
         raise UserError(done.stdout.decode(errors="surrogateescape").strip())
+    if done.returncode == UNWRITTEN:
+        raise OSError(int(done.stdout), os.strerror(int(done.stdout)))
     if done.returncode:
-        raise UserError(f"{snapshot}: {last_words(done.stderr.decode(errors='replace'), done.returncode)}")
+        raise UserError(
+            f"{snapshot} to {folder.parent}: {last_words(done.stderr.decode(errors='replace'), done.returncode)}"
+        )
 
 
 def _convert(folder: Path, snapshot: Path, name: str) -> None:
@@ -44,14 +48,14 @@ def _convert(folder: Path, snapshot: Path, name: str) -> None:
     from deploy import onnx_model
     from experiments.transfer import examine
 
-    loaded = caffe.Net(str(folder / pair.PROTOTXT), caffe.TEST)
+    loaded = caffe.Net(os.fsencode(folder / pair.PROTOTXT), caffe.TEST)
     if new := examine(loaded, snapshot).new:
         raise UserError(f"{snapshot} has no weights for layer {', '.join(new)}")
-    loaded.copy_from(str(snapshot))
-    loaded.save(str(folder / name))  # without the run's paths, which the snapshot holds
+    loaded.copy_from(os.fsencode(snapshot))
+    loaded.save(os.fsencode(folder / name))  # without the run's paths, which the snapshot holds
     weights = {layer: [blob.data for blob in blobs] for layer, blobs in loaded.params.items()}
     shapes = {blob: tuple(values.shape) for blob, values in loaded.blobs.items()}
-    onnx_model.write(folder / MODEL, pair.of_pair(folder), weights, shapes)
+    onnx_model.write(folder / MODEL, pair.of_pair(folder, is_sealed=False), weights, shapes)
 
 
 def main() -> int:
@@ -61,9 +65,12 @@ def main() -> int:
     except UserError as error:
         print(error)
         return REFUSED
-    except OSError as error:  # a full disk
-        print(with_advice(str(error)))
-        return REFUSED
+    except OSError as error:
+        if error.filename == snapshot:  # it is gone
+            print(f"{snapshot}: {error.strerror}")
+            return REFUSED
+        print(error.errno)  # a full disk
+        return UNWRITTEN
     return 0
 
 

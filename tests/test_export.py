@@ -1,7 +1,9 @@
 """An exported net gives the run's numbers without this repository, and is whole and right or not there."""
 
+import errno
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -305,6 +307,50 @@ def test_what_lies_in_the_place_stays_and_is_named(run, data, tmp_path):
     with pytest.raises(UserError, match="out is there, and not an export alone: give another --out"):
         export(run, tmp_path / "out", data)
     assert (tmp_path / "out" / "thesis.tex").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("file/sub", "file/sub cannot be written (Not a directory): give another --out DIR"),
+        ("file/sub/sub", "file/sub/sub cannot be written (Not a directory): give another --out DIR"),
+        ("odd\udce9", "is not UTF-8, and ONNX Runtime opens no such path: give another --out DIR"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named_and_left(run, data, tmp_path, name, says):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=f"{re.escape(says)}$"):
+        export(run, tmp_path / name, data)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_full_disk_and_a_folder_without_permission_name_the_place_alone(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    says = r"out cannot be written \({}\): give another --out DIR$".format
+    with pytest.raises(UserError, match=says("No space left on device")), _whole_or_not_there(out):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(FileNotFoundError, match="mean"), _whole_or_not_there(out):
+        (tmp_path / "mean").read_bytes()  # what is read has a name of its own
+
+    def refuse(path: Path, *_, **__) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(UserError, match=says("Permission denied")), _whole_or_not_there(out):
+        pass
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_example_names_what_is_no_picture_in_a_line(exported, tmp_path, draw_picture):
+    whole = cv2.imencode(".png", draw_picture(1))[1].tobytes()
+    for name, content in (("empty", b""), ("text", b"a text"), ("cut", whole[:20])):
+        (tmp_path / name).write_bytes(content)
+        done = subprocess.run(
+            [sys.executable, exported[0] / "example.py", tmp_path / name], capture_output=True, text=True
+        )
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1] == f"{tmp_path / name} is no picture that OpenCV can read"
+        assert "Traceback" not in done.stderr
 
 
 def test_without_the_test_photos_it_says_how_to_name_them(run, tmp_path):

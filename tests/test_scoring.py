@@ -3,6 +3,9 @@
 from user_error import UserError
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -14,11 +17,12 @@ import tiny_run
 from tiny_run import BATCH, BODY, ENDS, USUAL
 
 from data_prep.stores import read_records
-from deploy import pair
+from deploy import child, pair
 from deploy.net import ScoringNet, of_run
 from deploy.scorer import Scorer, fixing_layers
 from deploy.scoring import LoadedNet
 from deploy.scoring_work import Task
+from experiments.run_folder import RunFolder
 from paper import LAST_LAYER
 from prototxt import messages
 from prototxt.messages import caffe_pb2
@@ -181,27 +185,91 @@ def test_an_exported_pair_gives_the_same_bits(make_run, data, tmp_path, has_mean
     (exported / "net.caffemodel").write_bytes(net.weights.read_bytes())
     if has_mean_file:
         (exported / pair.MEAN).write_bytes((tmp_path / "mean.binaryproto").read_bytes())
+    pair.seal(exported)
     read = pair.of_pair(exported)
     assert_the_same(scored(read, views(data, "global")), expected)
     assert replace(read, weights=net.weights, mean_file=net.mean_file, transform=net.transform) == net
 
 
+def test_a_pair_that_was_edited_cut_or_not_sealed_is_named_and_refused(make_run, tmp_path):
+    net = of_run(make_run()[0])
+    (tmp_path / pair.PROTOTXT).write_text(messages.text(net.param))
+    (tmp_path / "net.caffemodel").write_bytes(net.weights.read_bytes())
+    (tmp_path / pair.FACTS).write_text(pair.facts(net, "net.caffemodel"))
+    with pytest.raises(UserError, match=r"net.json is not as `export` wrote it: export the run again$"):
+        pair.of_pair(tmp_path)
+    pair.seal(tmp_path)
+    facts = json.loads((tmp_path / pair.FACTS).read_text())
+    for edit in ({"output": "prob"}, {"crop_size": 500}, {"scale": float("nan")}, {"sha256": {}}, {"mean_bgr": [1]}):
+        (tmp_path / pair.FACTS).write_text(json.dumps(facts | edit))
+        with pytest.raises(UserError, match=r"net.json is not as `export` wrote it: export the run again$"):
+            pair.of_pair(tmp_path)
+    (tmp_path / pair.FACTS).write_text(json.dumps(facts, indent=7))  # the same facts
+    assert pair.of_pair(tmp_path).weights == tmp_path / "net.caffemodel"
+    for name, content in ((pair.PROTOTXT, b""), ("net.caffemodel", net.weights.read_bytes()[:-9])):
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=f"{name} is not as `export` wrote it: export the run again$"):
+            pair.of_pair(tmp_path)
+        (tmp_path / name).write_bytes(whole)
+    (tmp_path / "net.caffemodel").unlink()
+    with pytest.raises(UserError, match=r"net.caffemodel is not there"):
+        pair.of_pair(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
-        ({"mean_bgr": [1, 2]}, "is damaged"),
-        ({"view": "both"}, "is damaged"),
-        ({"batch": "5"}, "batch is not of the right type"),
-        ({"weights": "gone.caffemodel"}, "gone.caffemodel is not there"),
+        ({"run": {}}, "its run lacks a dataset, a network or a seed"),
+        ({"run": {"dataset": "demo", "network": [], "seed": 1}}, "its run lacks a dataset, a network or a seed"),
+        ({"dataset": {"command": "python -m 'data_prep"}}, "its dataset.command has no closing quotation"),
     ],
 )
-def test_a_damaged_pair_is_named(make_run, tmp_path, edit, says):
+def test_a_record_that_was_damaged_by_hand_is_named(make_run, edit, says):
+    folder, _ = make_run()
+    folder.write_record(folder.record() | edit)
+    with pytest.raises(UserError, match=f"run.json is damaged: {says}$"):
+        of_run(folder)
+
+
+def test_a_record_that_is_a_pipe_is_refused_and_not_waited_for(make_run):
+    folder, _ = make_run()
+    (folder.path / "run.json").unlink()
+    os.mkfifo(folder.path / "run.json")
+    with pytest.raises(UserError, match=r"run.json: is not a file$"):
+        of_run(folder)
+
+
+def test_a_folder_whose_name_is_not_utf8_is_read(make_run, data):
+    folder, expected = make_run()
+    odd = folder.path.with_name(os.fsdecode(b"seed\xe9"))
+    folder.path.rename(odd)
+    net = of_run(RunFolder(odd))
+    assert_the_same(scored(net, views(data, "global")), expected)
+
+
+def test_weights_are_loaded_before_the_first_photo(make_run):
     net = of_run(make_run()[0])
-    (tmp_path / pair.PROTOTXT).write_text(messages.text(net.param))
-    (tmp_path / "net.caffemodel").touch()
-    (tmp_path / pair.FACTS).write_text(json.dumps(json.loads(pair.facts(net, "net.caffemodel")) | edit))
-    with pytest.raises(UserError, match=says):
-        pair.of_pair(tmp_path)
+    net.weights.unlink()
+    with Scorer([net], gpu=None) as scorer:
+        assert scorer.connection.poll(30)  # though nothing was submitted
+        assert str(scorer.connection.recv()) == f"{net.weights}: No such file or directory"
+
+
+def test_a_batch_beyond_the_memory_is_told_with_its_option(make_run):
+    net = of_run(make_run()[0])
+    for batch in (2 * 10**9, 10**30):
+        with pytest.raises(UserError, match=r"give a smaller --batch$"), Scorer([net], gpu=None, batch=batch):
+            pass
+
+
+def test_the_process_that_holds_caffe_ends_with_the_one_that_started_it():
+    words = child.command("timeit", "-n", 1, "-r", 1, "-s", "import time; print('ready', flush=True)", "time.sleep(20)")
+    code = f"import subprocess; subprocess.run({words})"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout.readline() == "ready\n"
+        parent.kill()
+        assert parent.stdout.read() == ""  # it ends once both are dead; timeit would have its say after the 20 seconds
 
 
 def test_what_ends_caffe_is_told_in_a_line(make_run):
