@@ -56,8 +56,10 @@ def read(dataset: str, data: Path, records: list[dict[str, Any]]) -> Photos:
             if lists != content["lists_sha256"]:
                 return Photos(folder, lacking=f"{folder} is another preparation than the one that the runs saw")
         return Photos(folder, tuple(content["views"]), {photo.photo_id: photo for photo in _photos(folder)})
-    except (UserError, OSError) as error:
+    except UserError as error:
         return Photos(folder, lacking=str(error))
+    except OSError as error:
+        return Photos(folder, lacking=f"{error.filename} cannot be read: {error.strerror}")
 
 
 def _photos(folder: Path) -> list[TestPhoto]:

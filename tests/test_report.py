@@ -122,6 +122,9 @@ def test_without_the_photos_the_page_is_made_and_says_so(tmp_path, page):
     assert f"No photos here: {store} is cut off; " in page()
     store.unlink()
     assert f"No photos here: {store} cannot be read: No such file or directory." in page()
+    listed = tmp_path / "data/demo/manifest.csv"
+    listed.unlink()
+    assert f"No photos here: {listed} cannot be read: No such file or directory." in page()
     path = tmp_path / "data/demo/summary.json"
     path.write_text(path.read_text().replace("b" * 64, "d" * 64))
     assert f"{tmp_path}/data/demo is another preparation than the one that the runs saw." in page()
