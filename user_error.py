@@ -5,7 +5,6 @@ Programs import this module first: from then on Ctrl-C, or a Python that lacks o
 
 import codecs
 import os
-import shlex
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -58,6 +57,8 @@ def _conclude(error: BaseException) -> int | None:
         case BrokenPipeError():  # `... | head` closed our output
             return PIPE_CLOSED
         case ModuleNotFoundError():
+            import shlex  # not above: until this module is loaded, Ctrl-C ends in a traceback
+
             command = shlex.join([".venv/bin/python", *sys.orig_argv[1:]])
             print(f"error: {sys.executable} has no {error.name}: `make setup`, then `{command}`", file=sys.stderr)
             return FIX_FIRST

@@ -43,13 +43,13 @@ def provenance(gpu: int | None) -> dict[str, Any]:
 
 
 def _git() -> dict[str, Any] | None:
-    """The commit and whether the working tree differs from it; None outside a repository and a Docker image."""
+    """The commit and whether its files were changed since; None outside a repository and a Docker image."""
     built = ROOT / "commit.json"  # in the image
     if built.exists():
         return json.loads(built.read_text())
     try:
         commit = _run("git", "rev-parse", "HEAD")
-        return {"commit": commit, "dirty": bool(_run("git", "status", "--porcelain"))}
+        return {"commit": commit, "dirty": bool(_run("git", "status", "--porcelain", "--untracked-files=no"))}
     except (OSError, subprocess.CalledProcessError):
         return None
 

@@ -56,7 +56,7 @@ def _intervals(lines: list[Line]) -> Iterator[str]:
     """Which interval is shown, and of what."""
     kinds = {line.interval for line in lines if line.seeds}
     if WILSON in kinds:
-        yield "Interval of one run: Wilson's over the n test photos; how other seeds would do it does not say."
+        yield "Interval of one run: Wilson's over the n test photos. It does not say how other seeds would do."
     if BOOTSTRAP in kinds:
         yield (
             "Several seeds: mean ± standard deviation, and the interval of that mean: a bootstrap of"

@@ -34,10 +34,13 @@ def test_the_commit_is_printed_as_run_json_has_it_and_null_outside_of_git(tmp_pa
     assert output(DOCKER / "commit.sh", cwd=tmp_path) == "null\n"
     git = ("git", "-c", "user.name=a", "-c", "user.email=a@b")
     output(*git, "init", "-q", cwd=tmp_path)
-    output(*git, "commit", "-q", "--allow-empty", "-m", "first", cwd=tmp_path)
+    (tmp_path / "file").touch()
+    output(*git, "add", "file", cwd=tmp_path)
+    output(*git, "commit", "-q", "-m", "first", cwd=tmp_path)
+    (tmp_path / "scores.csv").touch()  # the user's own
     printed = json.loads(output(DOCKER / "commit.sh", cwd=tmp_path))
     assert printed == {"commit": output("git", "rev-parse", "HEAD", cwd=tmp_path).strip(), "dirty": False}
-    (tmp_path / "new").touch()
+    (tmp_path / "file").write_text("changed")
     assert json.loads(output(DOCKER / "commit.sh", cwd=tmp_path))["dirty"]
 
 

@@ -124,6 +124,11 @@ NOT_TYPED = {  # by the reason why no test types them
         f"{PYTHON} run_experiments.py predict demo/vgg16_global --cpu "
         "data/demo-photos/ava/images/{370036,490265,607895}.jpg"
     ],
+    "needs runs of the paper's": [
+        f"{PYTHON} run_experiments.py report",
+        f"{PYTHON} run_experiments.py predict ava-large/vgg16_global FOLDER",
+        f"{PYTHON} run_experiments.py export ava-large/vgg16_global --out my-net",
+    ],
     "needs Docker, minutes": [
         "docker build -t aesthetics .",
         "docker build -t aesthetics-cpu --build-arg GPU=0 .",
