@@ -37,8 +37,8 @@ def predict(
         monitor.say(line)
     form, out, best = FORMATS[format_name], sys.stdout.buffer, Best(top or 0)
     views = VIEWS if len(nets) > 1 else (nets[0].view,)
-    out.write(form.heading(views))
     with scorer:
+        out.write(form.heading(views))
         seen = viewed(photos, scorer.view_names, nets[0].encoded, photos.count)
         for rows in rows_of(scorer, seen, views, monitor.fail):
             if top is None:
