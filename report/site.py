@@ -33,7 +33,9 @@ def write(tables: Sequence[Table], data: Path, results: Path, out: Path, with_ph
         each = content(table, data, results, out)
         _write(paths[table.name], html(each, with_photos, command))
         shown.append((paths[table.name].name, each))
-    _write(out / INDEX, environment().get_template(INDEX).render(shown=shown, verdicts=VERDICTS))
+    pages = {path.name for path in out.glob("table-*.html") if path.is_file() and _is_ours(path)}
+    others = sorted(pages - {name for name, _ in shown})
+    _write(out / INDEX, environment().get_template(INDEX).render(shown=shown, others=others, verdicts=VERDICTS))
     return out / INDEX
 
 
@@ -42,16 +44,16 @@ def _check(path: Path) -> None:
     if not os.path.lexists(path):
         return
     try:
-        is_ours = path.is_file() and GENERATOR.encode() in _beginning(path)
+        is_ours = path.is_file() and _is_ours(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): give another --out DIR") from None
     if not is_ours:
         raise UserError(f"{path} is not a page of ours: give another --out DIR")
 
 
-def _beginning(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(BEGINNING)
+def _is_ours(page: Path) -> bool:
+    with page.open("rb") as file:
+        return GENERATOR.encode() in file.read(BEGINNING)
 
 
 def _write(path: Path, page: str) -> None:

@@ -172,6 +172,14 @@ def test_a_page_for_the_web_has_no_photo_and_the_same_numbers(home, page, tmp_pa
     assert len(web.all("svg")) == len(page.all("svg"))
 
 
+def test_the_index_leads_to_pages_that_were_written_before(home, tmp_path):
+    shutil.copy(home / "results" / PAGE, tmp_path / "table-mine.html")
+    (tmp_path / "table-notes.html").write_text("<p>somebody's</p>")
+    write([], home / "data", home / "results", tmp_path, with_photos=False)
+    index = Parsed((tmp_path / "index.html").read_text(encoding="utf-8"))
+    assert [found["href"] for found in index.all("a") if found["href"].startswith("table-")] == ["table-mine.html"]
+
+
 def test_the_same_results_give_the_same_bytes(home, tmp_path):
     copy = tmp_path / "results"
     shutil.copytree(home / "results", copy, ignore=shutil.ignore_patterns("report"))
