@@ -10,7 +10,7 @@ from pathlib import Path
 
 import commands
 from arguments import Parser, count, gpu_ids, positive, seed
-from paper import DATASETS, NETWORKS, ROOT, VIEWS, stated, tables
+from paper import DATASETS, NETWORKS, PRETRAINED, ROOT, STARTS, VIEWS, stated, tables
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -19,16 +19,17 @@ def run(arguments: argparse.Namespace) -> int:
     from experiments.sweep import run
 
     dataset = known(arguments.dataset, arguments.data)
-    wanted = runs(dataset, arguments.network, arguments.view, arguments.seeds)
+    wanted = runs(dataset, arguments.network, arguments.view, arguments.seeds, arguments.start)
     return run(wanted, options(arguments), arguments.dry_run)
 
 
 def table(arguments: argparse.Namespace) -> None:
     from report import datasets
+    from report.starts import with_starts
     from report.tables import render
 
     results = existing(arguments.results)
-    asked = datasets.table(arguments.name, arguments.data, results)
+    asked = with_starts(datasets.table(arguments.name, arguments.data, results), results, arguments.start)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     print(render(asked, results, arguments.format, width))
 
@@ -39,7 +40,7 @@ def status(arguments: argparse.Namespace) -> None:
 
     data, results, name = arguments.data, existing(arguments.results), arguments.dataset
     asked = [datasets.of_dataset(name, data, results)] if name else datasets.all_tables(data, results)
-    print(status(asked, results))
+    print(status(asked, results, arguments.start))
 
 
 def report(arguments: argparse.Namespace) -> None:
@@ -87,7 +88,12 @@ def doctor(arguments: argparse.Namespace) -> int:
     wanted = [
         run
         for dataset in asked
-        for run in runs(dataset, arguments.network, [view for view in views(dataset, data) if view in arguments.view])
+        for run in runs(
+            dataset,
+            arguments.network,
+            [view for view in views(dataset, data) if view in arguments.view],
+            starts=arguments.start,
+        )
     ]
     photos = {"root": arguments.photos, "extra": arguments.extra} if arguments.photos else {}
     given = {option: path for option, path in photos.items() if path}
@@ -187,6 +193,11 @@ def parser() -> argparse.ArgumentParser:
             sub.add_argument(
                 f"--{name}", nargs="+", choices=choices, default=choices, help=words, metavar=name[0].upper()
             )
+        starts(sub, [PRETRAINED], PRETRAINED)
+
+    def starts(sub: argparse.ArgumentParser, default: list[str] | None, said: str) -> None:
+        words = f"{' or '.join(STARTS)} (default: {said})"
+        sub.add_argument("--start", nargs="+", choices=STARTS, default=default, help=words, metavar="S")
 
     def tables_(sub: argparse.ArgumentParser) -> None:
         words = f"{', '.join(tables())}, or a dataset that is prepared or has results (default: all with results)"
@@ -215,6 +226,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "name", metavar="NAME", help=f"{', '.join(tables())}, or a dataset that is prepared or has results"
     )
+    starts(sub, None, f"{PRETRAINED}, and others that have runs")
     sub.add_argument("--format", choices=("text", "markdown", "csv", "json"), default="text")
     folder(sub, "data", "the prepared datasets")
     folder(sub, "results", "the run folders")
@@ -234,6 +246,7 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command(status, "list the runs of all datasets: done, running, failed, missing")
     sub.add_argument("--dataset", metavar="NAME", help="list those of this one alone")
+    starts(sub, None, f"{PRETRAINED}, and others that have runs")
     folder(sub, "data", "the prepared datasets")
     folder(sub, "results", "the run folders")
 

@@ -19,7 +19,7 @@ from experiments import snapshots
 from experiments.prototxts import NET, SOLVER
 from experiments.run_folder import RunFolder
 from files import opened
-from paper import LAST_LAYER, VIEWS, stated
+from paper import LAST_LAYER, PRETRAINED, VIEWS, stated, variant_name
 from prototxt import messages
 from prototxt.messages import caffe_pb2, layers_in
 
@@ -85,6 +85,7 @@ def of_run(folder: RunFolder) -> ScoringNet:
     if record is None:
         raise UserError(f"{folder.path} holds no run: `status` lists those that there are")
     run, path = record["run"], folder.path / NET
+    variant = variant_name(run["network"], run["view"], run.get("start", PRETRAINED))
     net = messages.read(path, caffe_pb2.NetParameter())
     solver = messages.read(folder.path / SOLVER, caffe_pb2.SolverParameter())
     layers = list(layers_in(net, solver, caffe_pb2.TEST))
@@ -94,7 +95,7 @@ def of_run(folder: RunFolder) -> ScoringNet:
     if data.transform_param.mirror:
         notes.append(f"{path}: the test photos were mirrored at random (mirror: true in TEST), these are not")
     return ScoringNet(
-        name=f"{run['dataset']}/{run['network']}_{run['view']}/{folder.path.name}",
+        name=f"{run['dataset']}/{variant}/{folder.path.name}",
         dataset=run["dataset"],
         network=run["network"],
         view=_view(path, data),

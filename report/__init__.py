@@ -5,6 +5,7 @@ run folders -> results.py: the results of a row, those that are alike together, 
 -> measures.py: their numbers, several seeds by bootstrap.py -> line.py: a line of a table
 -> notes.py: what a reader has to know beside the numbers
 -> tables.py: text, markdown, csv and json; status.py: every run, and how far it is
+   (starts.py: the rows of nets that were not fine-tuned, below the paper's)
 -> claims.py: what the paper claims, and what the runs say of it: evidence.py has the runs of a dataset, accuracies.py
    (by comparison.py) and iterations.py tell each kind of claim, verdicts.py makes one verdict of those on its parts
 -> page.py: all of that on one page, by templates/, and site.py writes the pages: variants.py has a variant's numbers

@@ -41,7 +41,7 @@ class Claim:
 
 def claims(table: Table, results: Path) -> list[Claim]:
     """The claims that can be put to the dataset of a table, told from the runs below `results`."""
-    rows = [row for row in table.rows if row.network]
+    rows = [row for row in table.rows if row.network]  # the paper speaks of fine-tuned nets
     evidence = Evidence(table, {(row.network, row.view): found(table, row, results) for row in rows})
     kind = table.dataset if table.dataset in DATASETS else "own"
     return [_told(claim, evidence) for claim in papers_claims() if kind in (*claim.datasets, *claim.also)]

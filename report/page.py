@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from data_prep.photos import BAD, GOOD
-from paper import Table, reported_iteration, stated
+from paper import Table, reported_iteration, stated, variant_name
 from report import photos, testset
 from report.claims import Claim, claims
 from report.figures import COLOURS, style
@@ -23,6 +23,7 @@ from report.links import Link, to_files
 from report.notes import notes
 from report.provenance import Preparation, preparations
 from report.results import SeedResult, found
+from report.starts import with_starts
 from report.tables import lines, printed, title_of
 from report.testset import Photos, TestPhoto
 from report.variants import Variant, variant
@@ -52,6 +53,7 @@ class Content:
 
 def content(table: Table, data: Path, results: Path, out: Path) -> Content:
     """What the runs below `results` say of a table, for a page in `out`; `data` may have its photos."""
+    papers, table = table, with_starts(table, results)
     table_lines = lines(table, results)
     rows = list(_rows(table, table_lines, results))
     runs = [(_name(row, each), each) for row in rows for each in row.group]
@@ -70,7 +72,7 @@ def content(table: Table, data: Path, results: Path, out: Path) -> Content:
         printed=printed(table, table_lines),
         best=max((row.line for row in rows if row.group), key=lambda line: line.ours, default=None),
         notes=notes(table, table_lines, results),
-        claims=claims(table, results),
+        claims=claims(papers, results),
         variants=variants,
         absent=[row.line for row in rows if not row.group],
         photos=known,
@@ -134,7 +136,8 @@ def _rows(table: Table, table_lines: list[Line], results: Path) -> Iterator[_Row
             continue
         groups = found(table, row, results).groups or [[]]
         for number, group in enumerate(groups):
-            anchor = f"{row.view}-{row.network}" + (f"-{number + 1}" if number else "")
+            anchor = variant_name(row.view, row.network, row.start).replace("_", "-")
+            anchor += f"-{number + 1}" if number else ""
             yield _Row(anchor, next(left), row.view, group, not number)
 
 

@@ -18,6 +18,7 @@ from report.line import DASH, Line
 from report.measures import Measures, mean_interval, measures
 from report.notes import notes
 from report.results import SeedResult, found
+from report.starts import learnt_nothing
 
 FORMATS = ("text", "markdown", "csv", "json")
 COLUMNS = ("", "paper", "ours", "diff.", "95 % interval", "n", "majority", "balanced", "AUC", "seeds", "time", "status")
@@ -109,7 +110,7 @@ def _line(table: Table, row: Row, method: str, group: list[SeedResult]) -> Line:
 
 def _status(table: Table, group: list[SeedResult]) -> str:
     """'done', or what sets the line apart from the generated variant at the paper's iteration."""
-    marks = []
+    marks = list(filter(None, [learnt_nothing([seed.result for seed in group])]))
     if any(any(seed.record.get("edited", {}).values()) for seed in group):
         marks.append("edited")
     if any(seed.record.get("marks") for seed in group):
