@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent
 DATASETS = ("ava-large", "ava-small", "cuhkpq-large", "cuhkpq-small", "demo")
 NETWORKS = ("alexnet", "vgg16")
 VIEWS = ("global", "local")
-STARTS = PRETRAINED, SCRATCH = ("pretrained", "scratch")  # what a net begins from: the first is the paper's
+STARTS = PRETRAINED, SCRATCH, FROZEN = ("pretrained", "scratch", "frozen")  # how a net begins: the first is the paper's
 LAST_LAYER = "fc8_aesthetics"
 
 

@@ -1,16 +1,20 @@
 """What a net begins from, and how its layers learn then: what this changes in a net and its solver.
 
 The nets in nets.py are those of fine-tuning: all layers but the last begin from the pretrained model. From scratch, as
-IV-D compares it, every layer begins from its filler and learns at one rate.
+IV-D compares it, every layer begins from its filler and learns at one rate. Frozen, as II says of [5], the net is a
+means to get features: all layers but the last stay as they are in the pretrained model.
 """
 
 from collections.abc import Callable
 
 from google.protobuf.message import Message
 
-from paper import PRETRAINED, SCRATCH, stated
+from paper import FROZEN, LAST_LAYER, PRETRAINED, SCRATCH, stated
 
-SAID = {SCRATCH: "from scratch: every layer begins from its filler, all at one rate (IV-D has no number of it)"}
+SAID = {
+    SCRATCH: "from scratch: every layer begins from its filler, all at one rate (IV-D has no number of it)",
+    FROZEN: "frozen: all layers but the last stay as in the pretrained model (II, of [5])",
+}
 
 
 def base_lr(network: str, start: str) -> float:
@@ -37,4 +41,15 @@ def scratch(net: Message, network: str) -> None:
         layer.weight_filler.type = "msra"
 
 
-BEGIN: dict[str, Callable[[Message, str], None]] = {PRETRAINED: pretrained, SCRATCH: scratch}
+def frozen(net: Message, _network: str) -> None:
+    """Let no layer of a net learn but the last, nor decay.
+
+    That is enough for Caffe to compute no gradient below it, not even for the last layer's input: a layer is skipped
+    backward where neither it nor any layer below has an lr_mult (net.cpp, Init). No `propagate_down` is needed.
+    """
+    for layer in net.layer:
+        for param in layer.param if layer.name != LAST_LAYER else ():
+            param.lr_mult = param.decay_mult = 0
+
+
+BEGIN: dict[str, Callable[[Message, str], None]] = {PRETRAINED: pretrained, SCRATCH: scratch, FROZEN: frozen}

@@ -8,9 +8,9 @@ from pathlib import Path
 from scipy.stats import mannwhitneyu
 
 from experiments.run_folder import Prediction, Result
-from paper import PRETRAINED, SCRATCH, STARTS, Row, Table, stated, variant_name
+from paper import FROZEN, PRETRAINED, SCRATCH, STARTS, Row, Table, stated, variant_name
 
-LABELS = {SCRATCH: "from scratch"}
+LABELS = {SCRATCH: "from scratch", FROZEN: "frozen"}
 
 
 def with_starts(table: Table, results: Path, starts: Sequence[str] | None = None) -> Table:
@@ -36,7 +36,11 @@ def explained(starts: Collection[str]) -> Iterator[str]:
         SCRATCH: (
             "From scratch: every layer begins from its filler and learns at one rate, that of paper.toml, on the same"
             " batches and iterations (IV-D). The paper has no number of it."
-        )
+        ),
+        FROZEN: (
+            "Frozen: all layers but the last stay as in the pretrained model, which then gives features, as II says of"
+            " [5]. The paper has no number of it."
+        ),
     }
     yield from (said[start] for start in STARTS if start in starts)
 

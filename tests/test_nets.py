@@ -164,7 +164,7 @@ def test_the_writer_writes_a_net_and_a_solver_for_every_variant_and_two_nets_to_
         + [f"solvers/{variant}.prototxt" for variant in variants]
         + [f"prototxt/{folder}{network}/deploy.prototxt" for folder in ("", "demo/") for network in NETWORKS]
     )
-    assert len(paths) == 84
+    assert len(paths) == 124
 
 
 def write(out, *options) -> str:

@@ -1,11 +1,11 @@
-"""From scratch is another start of the same runs: its files, its bits, and its rows below the paper's."""
+"""From scratch and frozen are other starts of the same runs: their files, bits, and rows below the paper's."""
 
 from dataclasses import replace
 from itertools import product
 
 import pytest
 import sample
-from harness import ALEXNET, RUN, call, final_weights, record, stock_weights
+from harness import ALEXNET, RUN, call, final_weights, record, run_folder, stock_weights, weights_in
 
 from experiments.run_folder import Prediction, Result
 from experiments.runs import Run
@@ -18,7 +18,8 @@ from report.starts import with_starts
 from report.status import status
 from report.tables import lines, render
 
-SCRATCH = f"{ALEXNET}_scratch"
+SCRATCH, FROZEN = f"{ALEXNET}_scratch", f"{ALEXNET}_frozen"
+OTHERS = ("scratch", "frozen")
 DEMO = tables()["demo"]
 BIASED = ("conv2", "conv4", "conv5", "fc6", "fc7")  # of AlexNet: these begin at 0.1
 
@@ -68,8 +69,22 @@ def test_from_scratch_every_layer_has_its_filler_and_all_learn_at_one_rate(read,
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_another_start_changes_nothing_but_rates_and_fillers(read, variant):
-    papers, ours = read(variant), read(f"{variant}_scratch")
+def test_frozen_the_last_layer_alone_learns_at_the_papers_rate(read, variant):
+    net, solver = read(f"{variant}_frozen")
+    assert solver.base_lr == pytest.approx(0.0001)
+    *body, last = with_weights(net)
+    assert {(param.lr_mult, param.decay_mult) for layer in body for param in layer.param} == {(0, 0)}
+    assert [(param.lr_mult, param.decay_mult) for param in last.param] == [(10, 1), (10, 0)]
+    assert last.name == LAST_LAYER
+    assert not net.force_backward
+    papers, _ = read(variant)
+    assert [fillers(layer) for layer in with_weights(net)] == [fillers(layer) for layer in with_weights(papers)]
+
+
+@pytest.mark.parametrize("start", OTHERS)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_another_start_changes_nothing_but_rates_and_fillers(read, variant, start):
+    papers, ours = read(variant), read(f"{variant}_{start}")
     for net, solver in (papers, ours):
         net.ClearField("name")
         for field in ("net", "snapshot_prefix", "base_lr"):
@@ -81,16 +96,18 @@ def test_another_start_changes_nothing_but_rates_and_fillers(read, variant):
     assert ours == papers
 
 
+@pytest.mark.parametrize(("start", "said"), [("scratch", ", from scratch: "), ("frozen", ", frozen: ")])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_files_name_the_commands_that_run_them_and_no_number_of_the_papers(variant):
+def test_the_files_name_the_commands_that_run_them_and_no_number_of_the_papers(variant, start, said):
     dataset, name = variant.split("/")
     network, view = name.split("_")
-    for path in (f"solvers/{variant}_scratch.prototxt", f"prototxt/{variant}_scratch/train_val.prototxt"):
+    for path in (f"solvers/{variant}_{start}.prototxt", f"prototxt/{variant}_{start}/train_val.prototxt"):
         head = [line for line in (ROOT / path).read_text(encoding="utf-8").splitlines() if line.startswith("#")][:6]
         assert "%" not in head[2]
-        assert ", from scratch: " in head[2]
-        assert f"--dataset {dataset} --network {network} --view {view} --start scratch" in head[3]
-        assert head[5].endswith(f"--solver=solvers/{variant}_scratch.prototxt")
+        assert said in head[2]
+        assert f"--dataset {dataset} --network {network} --view {view} --start {start}" in head[3]
+        assert f"--solver=solvers/{variant}_{start}.prototxt" in head[5]
+        assert ("--weights=" in head[5]) == (start == "frozen")
 
 
 def test_vgg16_can_have_alexnets_gaussians_too(monkeypatch):
@@ -130,6 +147,22 @@ def test_a_run_from_scratch_needs_no_model_and_resumes_in_the_bits_of_stock_caff
     assert "models/demo/alexnet.caffemodel is missing" in said
 
 
+def test_frozen_layers_keep_the_models_bits_and_compute_no_gradient(checkout):
+    pytest.importorskip("caffe", reason="Caffe is not built here")
+    call(checkout, *RUN, "--start", "frozen", "--max-iter", "5")
+    call(checkout, *RUN, "--start", "frozen")
+    model = weights_in(checkout / "models/demo/alexnet.caffemodel")
+    ours = final_weights(checkout, FROZEN)
+    body = [layer for layer in ours if layer != LAST_LAYER]
+    assert len(body) == 7
+    assert {layer: ours[layer] for layer in body} == {layer: model[layer] for layer in body}
+    assert ours[LAST_LAYER] == stock_weights(checkout, FROZEN)[LAST_LAYER]
+    log = (run_folder(checkout, FROZEN) / "caffe.log").read_text()
+    for layer in ("conv1", "relu1", "norm1", "pool5", "fc6", "drop7"):
+        assert f"{layer} does not need backward computation." in log
+    assert f"{LAST_LAYER} needs backward computation." in log
+
+
 def test_rows_from_scratch_are_below_the_papers_and_leave_them_as_they_are(tmp_path):
     sample.run(tmp_path, ALEXNET)
     before = lines(DEMO, tmp_path), render(DEMO, tmp_path, "json"), claims(DEMO, tmp_path), status([DEMO], tmp_path)
@@ -149,11 +182,15 @@ def test_rows_from_scratch_are_below_the_papers_and_leave_them_as_they_are(tmp_p
     assert added.startswith(f"demo {SCRATCH}/seed-1 done 400 of 400")
 
 
-def test_a_paper_s_number_is_never_beside_a_run_from_scratch(tmp_path):
+def test_a_number_of_the_papers_is_never_beside_a_run_of_another_start(tmp_path):
     three = tables()["III"]
-    sample.run(tmp_path, "ava-large/vgg16_local_scratch", iteration=10_000)
-    for line in lines(with_starts(three, tmp_path), tmp_path):
-        assert (line.ours is None) or (line.paper is None and line.method.endswith(", from scratch"))
+    for start in OTHERS:
+        sample.run(tmp_path, f"ava-large/vgg16_local_{start}", iteration=10_000)
+    shown = lines(with_starts(three, tmp_path), tmp_path)
+    assert [line.method for line in shown][1:4] == [
+        "Local view, VGGNet", "Local view, VGGNet, from scratch", "Local view, VGGNet, frozen"
+    ]  # fmt: skip
+    assert [line.paper for line in shown if line.ours is not None] == [None, None]
 
 
 def test_where_the_numbers_come_from_says_scratch_in_the_place_of_a_models_sha256(tmp_path):
