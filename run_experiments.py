@@ -34,6 +34,14 @@ def table(arguments: argparse.Namespace) -> None:
     print(render(asked, results, arguments.format, width))
 
 
+def compare(arguments: argparse.Namespace) -> None:
+    from report import datasets, from_scratch
+
+    data, results, name = arguments.data, existing(arguments.results), arguments.dataset
+    asked = [datasets.of_dataset(name, data, results)] if name else datasets.all_tables(data, results)
+    print(from_scratch.render(asked, results))
+
+
 def status(arguments: argparse.Namespace) -> None:
     from report import datasets
     from report.status import status
@@ -193,7 +201,6 @@ def parser() -> argparse.ArgumentParser:
             sub.add_argument(
                 f"--{name}", nargs="+", choices=choices, default=choices, help=words, metavar=name[0].upper()
             )
-        starts(sub, [PRETRAINED], PRETRAINED)
 
     def starts(sub: argparse.ArgumentParser, default: list[str] | None, said: str) -> None:
         words = f"{' or '.join(STARTS)} (default: {said})"
@@ -207,6 +214,7 @@ def parser() -> argparse.ArgumentParser:
     sub = command(run, "fine-tune and evaluate; what is done is skipped, what is half done is resumed")
     sub.add_argument("--dataset", metavar="NAME", required=True, help=names)
     variants(sub)
+    starts(sub, [PRETRAINED], PRETRAINED)
     first = stated("finetuning.seed")
     sub.add_argument("--seeds", nargs="+", type=seed, default=[first], metavar="S", help=f"(default: {first})")
     device(sub)
@@ -228,6 +236,12 @@ def parser() -> argparse.ArgumentParser:
     )
     starts(sub, None, f"{PRETRAINED}, and others that have runs")
     sub.add_argument("--format", choices=("text", "markdown", "csv", "json"), default="text")
+    folder(sub, "data", "the prepared datasets")
+    folder(sub, "results", "the run folders")
+
+    sub = command(compare, "set runs beside each other: IV-D, fine-tuned and from scratch")
+    sub.add_argument("what", metavar="WHAT", choices=("IV-D",), help="IV-D")
+    sub.add_argument("--dataset", metavar="NAME", help="those of this one alone (default: all with runs from scratch)")
     folder(sub, "data", "the prepared datasets")
     folder(sub, "results", "the run folders")
 
@@ -253,6 +267,7 @@ def parser() -> argparse.ArgumentParser:
     sub = command(doctor, "say what is missing on this machine, and how to fix it")
     sub.add_argument("--dataset", metavar="NAME", help="look at what this one needs alone")
     variants(sub)
+    starts(sub, [PRETRAINED], PRETRAINED)
     sub.add_argument("--photos", type=Path, metavar="DIR", help="the folder of its original photos")
     sub.add_argument("--extra", type=Path, metavar="DIR", help="that of cuhkpq-large's additional photos")
     sub.add_argument("--deep", action="store_true", help="read every record of the LMDBs, at the speed of the disk")

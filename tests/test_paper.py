@@ -160,6 +160,7 @@ CLAIMS = {  # name: (section, what it compares, the paper's datasets, others of 
     "above-5-ava": ("IV-C", "network vgg16 view global > method in [5]", "ava-small", ""),
     "above-14": ("IV-C", "network vgg16 view global > method in [14]", "ava-large", ""),
     "loss-falls": ("IV-D", "fall", ALL_FOUR, "demo own"),
+    "sooner": ("IV-D", "sooner", "ava-large ava-small cuhkpq-large cuhkpq-small", "demo own"),
     "sufficient": ("IV-D", "sufficient", ALL_FOUR, "own"),
     "stable": ("IV-D", "stable", ALL_FOUR, "own"),
     "overfits": ("IV-D", "overfits", ALL_FOUR, "own"),

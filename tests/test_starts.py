@@ -163,12 +163,22 @@ def test_frozen_layers_keep_the_models_bits_and_compute_no_gradient(checkout):
     assert f"{LAST_LAYER} needs backward computation." in log
 
 
+def claims_of_the_paper(results) -> list:
+    """Those on fine-tuned nets alone."""
+    return [claim for claim in claims(DEMO, results) if claim.name != "sooner"]
+
+
 def test_rows_from_scratch_are_below_the_papers_and_leave_them_as_they_are(tmp_path):
     sample.run(tmp_path, ALEXNET)
-    before = lines(DEMO, tmp_path), render(DEMO, tmp_path, "json"), claims(DEMO, tmp_path), status([DEMO], tmp_path)
+    before = (
+        lines(DEMO, tmp_path),
+        render(DEMO, tmp_path, "json"),
+        claims_of_the_paper(tmp_path),
+        status([DEMO], tmp_path),
+    )
     assert with_starts(DEMO, tmp_path) == DEMO
     sample.run(tmp_path, SCRATCH, rows=sample.predictions(7))
-    assert (lines(DEMO, tmp_path), render(DEMO, tmp_path, "json"), claims(DEMO, tmp_path)) == before[:3]
+    assert (lines(DEMO, tmp_path), render(DEMO, tmp_path, "json"), claims_of_the_paper(tmp_path)) == before[:3]
     shown = lines(with_starts(DEMO, tmp_path), tmp_path)
     (place,) = (number for number, line in enumerate(shown) if line.method == "Global view, AlexNet, from scratch")
     assert shown[place - 1].method == "Global view, AlexNet"
