@@ -10,8 +10,8 @@ run folders -> results.py: the results of a row, those that are alike together, 
    (by comparison.py), iterations.py and from_scratch.py tell each kind of claim, verdicts.py makes one verdict of those
    on its parts; from_scratch.py is what `compare IV-D` prints, too
 -> page.py: all of that on one page, by templates/, and site.py writes the pages: variants.py has a variant's numbers
-   (curves.py), plots (plots.py, figures.py) and photos (testset.py, photos.py), provenance.py and links.py where they
-   come from; paper_figures.py writes the paper's Figures 1, 3 and 4
+   (curves.py), plots (plots.py, figures.py; start_figures.py: both starts in one) and photos (testset.py, photos.py),
+   provenance.py and links.py where they come from; paper_figures.py writes the paper's Figures 1, 3 and 4
 """
 
 import logging

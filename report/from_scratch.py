@@ -5,7 +5,7 @@ from user_error import UserError
 import math
 import statistics
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +72,12 @@ def above_for_good(run: SeedResult, reported: int) -> float:
     return first
 
 
+def when(firsts: Iterable[float]) -> str:
+    """From which iteration on, in words; what several seeds say each once."""
+    said = ["never" if math.isinf(first) else f"from iteration {first:,} on" for first in sorted(set(firsts))]
+    return " or ".join(said)
+
+
 def course(runs: Sequence[SeedResult], reported: int) -> dict[int, Point]:
     """The accuracy at each iteration at which all of the runs were evaluated."""
     rows = [evaluations(run, reported) for run in runs]
@@ -115,17 +121,11 @@ def _passing(label: str, tuned: list[SeedResult], scratch: list[SeedResult], rep
     if not all(evaluations(run, reported) for run in (*tuned, *scratch)):
         return Part(label, OPEN, "a metrics.csv cannot be read", HOW)
     number = (
-        f"above the majority for good {_when(first for first, _ in pairs)}, from scratch {_when(s for _, s in pairs)}"
+        f"above the majority for good {when(first for first, _ in pairs)}, from scratch {when(s for _, s in pairs)}"
     )
     if all(first < other for first, other in pairs):
         return Part(label, HOLDS, number, HOW)
     return Part(label, FAILS if all(first > other for first, other in pairs) else OPEN, number, HOW)
-
-
-def _when(firsts: Iterator[float]) -> str:
-    """Iterations in words, those of several seeds each once."""
-    said = ["never" if math.isinf(first) else f"from iteration {first:,} on" for first in sorted(set(firsts))]
-    return " or ".join(said)
 
 
 def _blocks(table: Table, evidence: Evidence) -> Iterator[str]:

@@ -17,16 +17,18 @@ from data_prep.photos import BAD, GOOD
 from paper import Table, reported_iteration, stated, variant_name
 from report import photos, testset
 from report.claims import Claim, claims
+from report.evidence import of_table
 from report.figures import COLOURS, style
 from report.line import Line
 from report.links import Link, to_files
 from report.notes import notes
 from report.provenance import Preparation, preparations
 from report.results import SeedResult, found
+from report.start_figures import figures
 from report.starts import with_starts
 from report.tables import lines, printed, title_of
 from report.testset import Photos, TestPhoto
-from report.variants import Variant, variant
+from report.variants import Shown, Variant, variant
 
 LARGEST = 2_900_000  # bytes of a page
 GENERATOR = '<meta name="generator" content="finetuned visual aesthetics">'  # tells our pages from other files
@@ -46,6 +48,7 @@ class Content:
     absent: list[Line]  # that were not measured
     photos: Photos
     examples: dict[int, list[TestPhoto]]  # of the dataset, by label
+    starts: list[Shown]  # fine-tuned and from scratch, of the variants that have both
     preparations: list[Preparation]
     links: dict[str, list[Link]]  # raw files of each run
     folders: dict[str, Path]
@@ -66,6 +69,7 @@ def content(table: Table, data: Path, results: Path, out: Path) -> Content:
             for row in rows
             if row.group
         ]
+        starts = list(figures(of_table(papers, results), marks(table.dataset)))
     return Content(
         table=table,
         title=title_of(table),
@@ -77,6 +81,7 @@ def content(table: Table, data: Path, results: Path, out: Path) -> Content:
         absent=[row.line for row in rows if not row.group],
         photos=known,
         examples={label: photos.examples(known, label) for label in (GOOD, BAD)},
+        starts=starts,
         preparations=preparations([(name, each.folder, each.record) for name, each in runs]),
         links={name: to_files(each.folder, out, results) for name, each in runs},
         folders={name: each.folder.path for name, each in runs},

@@ -2,6 +2,7 @@
 
 from user_error import UserError
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from scipy.stats import binomtest
 
 from experiments.run_folder import Evaluation
 from paper import tables
+from report import site
 from report.claims import claims
 from report.from_scratch import render
 from report.measures import interval
@@ -135,6 +137,26 @@ def test_a_net_that_did_not_learn_is_said_to(write, tmp_path):
     rows = [replace(p, p_good=0.7, predicted=1) for p in sample.predictions(1)]
     sample.run(tmp_path, SCRATCH, rows=rows)
     assert "from scratch: did not learn: says good for all" in lines(tmp_path)
+
+
+def test_the_page_has_a_figure_of_both_starts_with_its_numbers_and_the_verdict(write, tmp_path):
+    def page() -> str:
+        site.write([DEMO], tmp_path / "data", tmp_path, tmp_path / "report", with_photos=False)
+        text = (tmp_path / "report/table-demo.html").read_text(encoding="utf-8")
+        return " ".join(re.sub(r"<[^>]*>", " ", text).split())
+
+    write(ALEXNET, 20, 45, 50, 52, 55)
+    assert "both starts" not in page()
+    write(SCRATCH, 20, 40, 39, 41, 42)
+    words = page()
+    claim = (
+        "Compared to training from scratch, fine-tuning gives good results in a short time. (IV-D) On these runs: holds"
+    )
+    assert claim in words
+    said = "Above that for good: fine-tuned from iteration 100 on, from scratch from iteration 300 on."
+    assert f"Always answering the more frequent label scores 66.67%. {said}" in words
+    assert "200 83.33% 65.00%" in words
+    assert "Global view, AlexNet, from scratch" in words
 
 
 def test_a_damaged_metrics_file_leaves_it_open(write, tmp_path):
