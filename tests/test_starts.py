@@ -140,16 +140,21 @@ def test_a_run_from_scratch_needs_no_model_and_resumes_in_the_bits_of_stock_caff
     assert (kept["run"]["start"], kept["weights"], kept["transfer"]["copied"]) == ("scratch", None, [])
     assert "weights" not in kept["inputs"]
     assert kept["edited"] == {"train_val": True, "solver": True}  # the harness makes batches small
-    said = call(checkout, "doctor", "--dataset", "demo", *asked[3:])
-    assert "caffemodel" not in said
-    assert f"Caffe builds {SCRATCH}\n" in said
-    said = call(checkout, *RUN, "--dry-run", status=2)
-    assert "models/demo/alexnet.caffemodel is missing" in said
+
+
+@pytest.mark.parametrize(("start", "asks"), [("pretrained", True), ("frozen", True), ("scratch", False)])
+def test_doctor_looks_for_the_model_where_a_net_begins_from_it(tmp_path, start, asks):
+    pytest.importorskip("prototxt.messages", reason="Caffe is not built here")
+    from experiments import doctor
+    from experiments.planning import Options
+
+    options = Options(tmp_path, tmp_path / "results", gpus=None, command="")
+    found = doctor.examine([Run("demo", "alexnet", "global", 1, start)], options)
+    assert any(finding.subject == "model" for finding in found) is asks
 
 
 def test_frozen_layers_keep_the_models_bits_and_compute_no_gradient(checkout):
     pytest.importorskip("caffe", reason="Caffe is not built here")
-    call(checkout, *RUN, "--start", "frozen", "--max-iter", "5")
     call(checkout, *RUN, "--start", "frozen")
     model = weights_in(checkout / "models/demo/alexnet.caffemodel")
     ours = final_weights(checkout, FROZEN)
