@@ -83,7 +83,7 @@ NUMBERS = {  # name in paper.toml: (value, section of the paper)
     "finetuning.batch_size.vgg16": (20, "III-C"),
     "scratch.alexnet.learning_rate": (0.01, OURS),
     "scratch.alexnet.filler": ("gaussian", OURS),
-    "scratch.vgg16.learning_rate": (0.001, OURS),
+    "scratch.vgg16.learning_rate": (0.0003, OURS),
     "scratch.vgg16.filler": ("msra", OURS),
     "evaluation.every": (1_000, OURS),
     "evaluation.early": ([0, 100, 200, 500], OURS),

@@ -52,7 +52,7 @@ VARIANTS = [f"{dataset}/{network}_{view}" for dataset, network, view in product(
 def test_from_scratch_every_layer_has_its_filler_and_all_learn_at_one_rate(read, variant):
     net, solver = read(f"{variant}_scratch")
     network = "alexnet" if "alexnet" in variant else "vgg16"
-    assert solver.base_lr == pytest.approx({"alexnet": 0.01, "vgg16": 0.001}[network])
+    assert solver.base_lr == pytest.approx({"alexnet": 0.01, "vgg16": 0.0003}[network])
     layers = with_weights(net)
     assert len(layers) == {"alexnet": 8, "vgg16": 16}[network]
     for layer in layers:
