@@ -22,6 +22,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import commands
 from data_prep import deltas, journal, manifest, stores, summary
 from data_prep.photos import WRITTEN, Outcome, Photo
 from data_prep.pictures import Place, is_same, stamp
@@ -62,11 +63,9 @@ class Donor:
                     damaged += 1
                     yield from decode([photo])
         if damaged:
-            print(
-                f"{self.folder}: {damaged:,} {split} photos were decoded, for it lost or changed their records; "
-                "`doctor --deep` names its damaged stores",
-                file=sys.stderr,
-            )
+            lost = f"{self.folder} lost or changed records of {damaged:,} {split} photos, which were decoded"
+            options = ("--dataset", self.folder.name, "--deep", "--data", self.folder.parent.resolve())
+            print(f"{lost}; `{commands.experiments('doctor', *options)}` reads all of it", file=sys.stderr)
 
 
 def find(request: Request) -> Donor | None:
