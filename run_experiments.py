@@ -10,6 +10,7 @@ from pathlib import Path
 
 import commands
 from arguments import Parser, count, gpu_ids, positive, seed
+from data_prep.deltas import delta
 from paper import DATASETS, NETWORKS, ROOT, VIEWS, stated, tables
 
 
@@ -31,6 +32,16 @@ def table(arguments: argparse.Namespace) -> None:
     asked = datasets.table(arguments.name, arguments.data, results)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     print(render(asked, results, arguments.format, width))
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    from report import delta_commands, delta_table, deltas
+
+    if not arguments.deltas:
+        raise UserError("compare delta needs some: --deltas 0 1 2")
+    data, results, base = arguments.data, existing(arguments.results), arguments.dataset or deltas.USUAL
+    found = deltas.compare(base, arguments.deltas, arguments.network, arguments.view, data, results)
+    print(delta_table.render(found, list(delta_commands.missing(found, data, results)), arguments.format))
 
 
 def status(arguments: argparse.Namespace) -> None:
@@ -215,6 +226,15 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "name", metavar="NAME", help=f"{', '.join(tables())}, or a dataset that is prepared or has results"
     )
+    sub.add_argument("--format", choices=("text", "markdown", "csv", "json"), default="text")
+    folder(sub, "data", "the prepared datasets")
+    folder(sub, "results", "the run folders")
+
+    sub = command(compare, "set runs beside each other: delta, trained without photos close to the threshold (III-A)")
+    sub.add_argument("what", metavar="WHAT", choices=("delta",), help="delta")
+    sub.add_argument("--dataset", metavar="NAME", help="the one without a delta (default: ava-large)")
+    sub.add_argument("--deltas", nargs="+", type=delta, metavar="D", help="such as 0 1 2; 0 is always among them")
+    variants(sub)
     sub.add_argument("--format", choices=("text", "markdown", "csv", "json"), default="text")
     folder(sub, "data", "the prepared datasets")
     folder(sub, "results", "the run folders")

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from data_prep.donor import Donor
 from data_prep.photos import BAD, EXTRA, GOOD, MISSING
 from data_prep.readers.partitions import Partition
 from data_prep.request import Request
-from paper import ROOT, stated
+from paper import stated
 
 SPLITS = {"train": "training", "test": "test"}
 
@@ -91,11 +90,9 @@ def _is_newer(path: Path, moment: float, was_missing: bool) -> bool:
 
 
 def _next_step(content: dict[str, Any], request: Request) -> str:
-    """The command that trains on the dataset, on a GPU if there is one."""
-    data = [] if request.out.resolve() == ROOT / "data" else ["--data", request.out.resolve()]
+    """The command that trains on the dataset."""
     views = [] if len(content["views"]) > 1 else ["--view", *content["views"]]
-    device = ["--gpu", 0] if shutil.which("nvidia-smi") else ["--cpu"]
-    return f"next: {commands.experiments('run', '--dataset', request.name, *views, *data, *device)}"
+    return f"next: {commands.run(request.name, *views, *commands.place('data', request.out))}"
 
 
 def _heading(name: str, rule: str, notes: Iterable[str]) -> list[str]:
