@@ -30,7 +30,9 @@ from data_prep.request import Request, differences, digest_of_lines, store_name
 from data_prep.workers import Result
 from files import write_atomically
 
+BATCH = 64  # photos whose records are looked at before those that are lacking are decoded, side by side
 NOTE = "derived_from.json"  # in .unfinished, so that the summary names the donor whichever call completes it
+Get = Callable[[int], memoryview | None]  # a record by its key
 Decode = Callable[[Sequence[Photo]], Iterator[Result]]
 
 
@@ -48,24 +50,30 @@ class Donor:
     def results(self, split: str, photos: Sequence[Photo], place: Callable[[Photo], Place], decode: Decode
                 ) -> Iterator[Result]:  # fmt: skip
         """What became of each photo, in order, with its record for each view; as `decode`, which makes what we lack."""
-        damaged = 0
+        damaged: list[Photo] = []
         with ExitStack() as stack:
             views = [stack.enter_context(stores.reading(self.folder / store_name(split, view))) for view in self.views]
-            for photo in photos:
-                position, outcome = self.splits[split].get(photo.photo_id, (0, None))
-                if outcome is None or not is_same(place(photo), outcome.stamp, outcome.digest):
-                    yield from decode([photo])
-                    continue
-                records = [record(position) for record in views]
-                if tuple(record and stores.record_digest(record) for record in records) == outcome.records:
-                    yield replace(outcome, stamp=stamp(place(photo)) or outcome.stamp), records
-                else:
-                    damaged += 1
-                    yield from decode([photo])
+            for first in range(0, len(photos), BATCH):
+                batch = photos[first : first + BATCH]
+                copied = [self._copied(split, photo, place(photo), views, damaged) for photo in batch]
+                decoded = decode([photo for photo, each in zip(batch, copied, strict=True) if each is None])
+                yield from (each or next(decoded) for each in copied)
         if damaged:
-            lost = f"{self.folder} lost or changed records of {damaged:,} {split} photos, which were decoded"
+            lost = f"{self.folder} lost or changed records of {len(damaged):,} {split} photos, which were decoded"
             options = ("--dataset", self.folder.name, "--deep", "--data", self.folder.parent.resolve())
             print(f"{lost}; `{commands.experiments('doctor', *options)}` reads all of it", file=sys.stderr)
+
+    def _copied(self, split: str, photo: Photo, place: Place, views: Sequence[Get], damaged: list[Photo]
+                ) -> Result | None:  # fmt: skip
+        """What became of a photo, with its records; None where they are not those of its picture, or are `damaged`."""
+        position, outcome = self.splits[split].get(photo.photo_id, (0, None))
+        if outcome is None or not is_same(place, outcome.stamp, outcome.digest):
+            return None
+        records = [get(position) for get in views]
+        if tuple(record and stores.record_digest(record) for record in records) != outcome.records:
+            damaged.append(photo)
+            return None
+        return replace(outcome, stamp=stamp(place) or outcome.stamp), records
 
 
 def find(request: Request) -> Donor | None:

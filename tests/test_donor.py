@@ -6,6 +6,7 @@ import os
 import shutil
 from collections import namedtuple
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -61,7 +62,7 @@ def decoded(monkeypatch):
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory, ava_line, draw_picture):
-    """A copy of AVA, and what the photos give of it: without delta, and with one, by their options."""
+    """A copy of AVA, and what its photos give, made(*options): the datasets without a delta and with one."""
     root = tmp_path_factory.mktemp("copy") / "ava"
     (root / "images").mkdir(parents=True)
     (root / "aesthetics_image_lists").mkdir()
@@ -76,11 +77,12 @@ def copy(tmp_path_factory, ava_line, draw_picture):
     (pictures / f"{CUT}.jpg").write_bytes((pictures / f"{CUT}.jpg").read_bytes()[:2000])
     (pictures / f"{LACKING}.jpg").unlink()
     shutil.copy2(pictures / "1000.jpg", pictures / "1003.jpg")  # a test photo that is a training photo too
-    made = {}
-    for options in ((), ("--encoded",)):
+
+    @cache
+    def made(*options):
         out = run(root, root.parent / "-".join(["without", *options]), *options)
-        fresh = derive(root, root.parent / "-".join(["fresh", *options]), *options)
-        made[options] = (out / BASE, fresh)
+        return out / BASE, derive(root, root.parent / "-".join(["fresh", *options]), *options)
+
     return namedtuple("Copy", "root made")(root, made)
 
 
@@ -88,7 +90,7 @@ def copy(tmp_path_factory, ava_line, draw_picture):
 def own(copy, tmp_path):
     """The same copy of AVA and its dataset without delta, of JPEGs, to be changed; and what its photos give."""
     shutil.copytree(copy.root, tmp_path / "照片 of mine")
-    base, fresh = copy.made["--encoded",]
+    base, fresh = copy.made("--encoded")
     shutil.copytree(base, tmp_path / "out" / BASE)
     return namedtuple("Own", "root out base fresh")(
         tmp_path / "照片 of mine", tmp_path / "out", tmp_path / "out" / BASE, fresh
@@ -115,7 +117,8 @@ def damage_record(store, position):
 
 @pytest.mark.parametrize("options", [(), ("--encoded",)], ids=["raw", "encoded"])
 def test_what_is_copied_is_what_the_photos_give_byte_for_byte(copy, tmp_path, decoded, options):
-    base, fresh = copy.made[options]
+    base, fresh = copy.made(*options)
+    decoded.clear()
     (tmp_path / BASE).symlink_to(base)
     derived = derive(copy.root, tmp_path, *options)
     assert content(derived) == content(fresh)
