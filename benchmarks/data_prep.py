@@ -68,7 +68,7 @@ def rows(rounds: int, photos: int = 1200) -> list[Comparison]:
     what, limit = f"both views of {photos:,} photos of 800x600 into LMDBs", "decoding, three quarters of the time"
     return [
         *(Comparison(what, "s", ours, peer, times, limit) for peer, times in zip(peers, theirs, strict=True)),
-        Comparison(f"the same with delta {DELTA}, copied", "s", copied, "prepared from the photos", decoded, "the disk"),
+        Comparison(f"the same with delta {DELTA}, copied", "s", copied, "from the photos", decoded, "the disk"),
         Comparison("the same out of parquet files", "s", out_of_parquet, "of a file each", unpacked, "copying them"),
     ]
 
