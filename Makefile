@@ -63,7 +63,7 @@ endif
 endif
 export CUDA
 
-.PHONY: help cards setup demo demo-data report test test-caffe bench models predict prototxt
+.PHONY: help cards setup demo demo-scratch demo-data report test test-caffe bench models predict prototxt
 
 ##@ Set up
 help: ## this list
@@ -84,6 +84,11 @@ models: setup ## the two pretrained models into models/, checked; FROM=DIR has t
 demo: demo-data ## the whole path on the embedded dataset, on the CPU, ending in a table and a report
 	@$(EXPERIMENTS) run --dataset demo --cpu
 	@$(EXPERIMENTS) table demo
+	@$(EXPERIMENTS) report demo
+
+demo-scratch: demo-data ## fine-tuned and from scratch side by side (IV-D): AlexNet on one view of the embedded dataset
+	@$(EXPERIMENTS) run --dataset demo --network alexnet --view global --start pretrained scratch --cpu
+	@$(EXPERIMENTS) compare IV-D --dataset demo
 	@$(EXPERIMENTS) report demo
 
 demo-data: setup ## only the embedded dataset: drawn, and prepared

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -24,6 +25,17 @@ def module_from_anywhere(name: str, *words: object) -> str:
     """A call of one of our packages that works in any folder: paths in it are absolute."""
     placed = [word.absolute() if isinstance(word, Path) else word for word in words]
     return f"cd {shlex.quote(str(ROOT))} && {shlex.join(map(str, [_python(), '-m', name, *placed]))}"
+
+
+def run(dataset: str, *words: object) -> str:
+    """A call that trains on a dataset, on a GPU if there is one."""
+    device = ["--gpu", 0] if shutil.which("nvidia-smi") else ["--cpu"]
+    return experiments("run", "--dataset", dataset, *words, *device)
+
+
+def place(name: str, folder: Path) -> list[object]:
+    """The option that names a folder, --data or --results; none where it is the usual one."""
+    return [] if folder.resolve() == ROOT / name else [f"--{name}", folder.resolve()]
 
 
 def make(*words: str) -> str:

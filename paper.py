@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent
 DATASETS = ("ava-large", "ava-small", "cuhkpq-large", "cuhkpq-small", "demo")
 NETWORKS = ("alexnet", "vgg16")
 VIEWS = ("global", "local")
+STARTS = PRETRAINED, SCRATCH, FROZEN = ("pretrained", "scratch", "frozen")  # how a net begins: the first is the paper's
 LAST_LAYER = "fc8_aesthetics"
 
 
@@ -29,13 +30,15 @@ class Statement:
 class Row:
     """One row of a table, `accuracy` in percent.
 
-    `network` and `view` are None for a method that the paper cites, `accuracy` is None where the paper has none.
+    `network` and `view` are None for a method that the paper cites, `accuracy` is None where the paper has none. The
+    paper's rows are all of the start `pretrained`.
     """
 
     label: str
     network: str | None = None
     view: str | None = None
     accuracy: float | None = None
+    start: str = PRETRAINED
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,11 @@ class PaperClaim:
     better: dict[str, str]
     worse: dict[str, str]
     cited: str | None  # the cited method that it is a comparison with
+
+
+def variant_name(network: str, view: str, start: str = PRETRAINED) -> str:
+    """What folders and files of a variant are called, e.g. alexnet_global; of another start alexnet_global_scratch."""
+    return f"{network}_{view}" if start == PRETRAINED else f"{network}_{view}_{start}"
 
 
 @cache

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import commands
 from arguments import Parser, count, gpu_ids, positive, seed
-from paper import DATASETS, NETWORKS, ROOT, VIEWS, stated, tables
+from data_prep.deltas import delta
+from paper import DATASETS, NETWORKS, PRETRAINED, ROOT, STARTS, VIEWS, stated, tables
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -19,18 +20,46 @@ def run(arguments: argparse.Namespace) -> int:
     from experiments.sweep import run
 
     dataset = known(arguments.dataset, arguments.data)
-    wanted = runs(dataset, arguments.network, arguments.view, arguments.seeds)
+    wanted = runs(dataset, arguments.network, arguments.view, arguments.seeds, arguments.start)
     return run(wanted, options(arguments), arguments.dry_run)
 
 
 def table(arguments: argparse.Namespace) -> None:
     from report import datasets
+    from report.starts import with_starts
     from report.tables import render
 
     results = existing(arguments.results)
-    asked = datasets.table(arguments.name, arguments.data, results)
+    asked = with_starts(datasets.table(arguments.name, arguments.data, results), results, arguments.start)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     print(render(asked, results, arguments.format, width))
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    data, results = arguments.data, existing(arguments.results)
+    if arguments.what == "delta":
+        compare_deltas(arguments, data, results)
+        return
+    from report import datasets, from_scratch
+
+    of_delta = {"--deltas": arguments.deltas, "--format": arguments.format != "text"}
+    of_delta |= {"--network": arguments.network != NETWORKS, "--view": arguments.view != VIEWS}
+    for option in (option for option, is_given in of_delta.items() if is_given):
+        raise UserError(f"compare {arguments.what} takes no {option}: that is for compare delta")
+    name = arguments.dataset
+    asked = [datasets.of_dataset(name, data, results)] if name else datasets.all_tables(data, results)
+    print(from_scratch.render(asked, results))
+
+
+def compare_deltas(arguments: argparse.Namespace, data: Path, results: Path) -> None:
+    """Set training without the photos close to the threshold beside training with all."""
+    from report import delta_commands, delta_table, deltas
+
+    if not arguments.deltas:
+        raise UserError("compare delta needs some: --deltas 0 1 2")
+    base = arguments.dataset or deltas.USUAL
+    found = deltas.compare(base, arguments.deltas, arguments.network, arguments.view, data, results)
+    print(delta_table.render(found, list(delta_commands.missing(found, data, results)), arguments.format))
 
 
 def status(arguments: argparse.Namespace) -> None:
@@ -39,7 +68,7 @@ def status(arguments: argparse.Namespace) -> None:
 
     data, results, name = arguments.data, existing(arguments.results), arguments.dataset
     asked = [datasets.of_dataset(name, data, results)] if name else datasets.all_tables(data, results)
-    print(status(asked, results))
+    print(status(asked, results, arguments.start))
 
 
 def report(arguments: argparse.Namespace) -> None:
@@ -87,7 +116,12 @@ def doctor(arguments: argparse.Namespace) -> int:
     wanted = [
         run
         for dataset in asked
-        for run in runs(dataset, arguments.network, [view for view in views(dataset, data) if view in arguments.view])
+        for run in runs(
+            dataset,
+            arguments.network,
+            [view for view in views(dataset, data) if view in arguments.view],
+            starts=arguments.start,
+        )
     ]
     photos = {"root": arguments.photos, "extra": arguments.extra} if arguments.photos else {}
     given = {option: path for option, path in photos.items() if path}
@@ -188,6 +222,10 @@ def parser() -> argparse.ArgumentParser:
                 f"--{name}", nargs="+", choices=choices, default=choices, help=words, metavar=name[0].upper()
             )
 
+    def starts(sub: argparse.ArgumentParser, default: list[str] | None, said: str) -> None:
+        words = f"{' or '.join(STARTS)} (default: {said})"
+        sub.add_argument("--start", nargs="+", choices=STARTS, default=default, help=words, metavar="S")
+
     def tables_(sub: argparse.ArgumentParser) -> None:
         words = f"{', '.join(tables())}, or a dataset that is prepared or has results (default: all with results)"
         sub.add_argument("names", nargs="*", metavar="NAME", help=words)
@@ -196,6 +234,7 @@ def parser() -> argparse.ArgumentParser:
     sub = command(run, "fine-tune and evaluate; what is done is skipped, what is half done is resumed")
     sub.add_argument("--dataset", metavar="NAME", required=True, help=names)
     variants(sub)
+    starts(sub, [PRETRAINED], PRETRAINED)
     first = stated("finetuning.seed")
     sub.add_argument("--seeds", nargs="+", type=seed, default=[first], metavar="S", help=f"(default: {first})")
     device(sub)
@@ -215,6 +254,17 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "name", metavar="NAME", help=f"{', '.join(tables())}, or a dataset that is prepared or has results"
     )
+    starts(sub, None, f"{PRETRAINED}, and others that have runs")
+    sub.add_argument("--format", choices=("text", "markdown", "csv", "json"), default="text")
+    folder(sub, "data", "the prepared datasets")
+    folder(sub, "results", "the run folders")
+
+    sub = command(compare, "set runs beside each other: from scratch (IV-D), or without photos close to 5 (III-A)")
+    sub.add_argument("what", metavar="WHAT", choices=("IV-D", "delta"), help="IV-D or delta")
+    usual = "IV-D: all with runs from scratch; delta: ava-large"
+    sub.add_argument("--dataset", metavar="NAME", help=f"(default: {usual})")
+    sub.add_argument("--deltas", nargs="+", type=delta, metavar="D", help="such as 0 1 2; 0 is always among them")
+    variants(sub)
     sub.add_argument("--format", choices=("text", "markdown", "csv", "json"), default="text")
     folder(sub, "data", "the prepared datasets")
     folder(sub, "results", "the run folders")
@@ -234,12 +284,14 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command(status, "list the runs of all datasets: done, running, failed, missing")
     sub.add_argument("--dataset", metavar="NAME", help="list those of this one alone")
+    starts(sub, None, f"{PRETRAINED}, and others that have runs")
     folder(sub, "data", "the prepared datasets")
     folder(sub, "results", "the run folders")
 
     sub = command(doctor, "say what is missing on this machine, and how to fix it")
     sub.add_argument("--dataset", metavar="NAME", help="look at what this one needs alone")
     variants(sub)
+    starts(sub, [PRETRAINED], PRETRAINED)
     sub.add_argument("--photos", type=Path, metavar="DIR", help="the folder of its original photos")
     sub.add_argument("--extra", type=Path, metavar="DIR", help="that of cuhkpq-large's additional photos")
     sub.add_argument("--deep", action="store_true", help="read every record of the LMDBs, at the speed of the disk")

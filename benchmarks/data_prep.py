@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONVERT = Path(sys.executable).parent / "convert_imageset"
 CORES = sorted(os.sched_getaffinity(0))[:2]
 DISTINCT = 100  # pictures; more photos are links to them
+DELTA = 0.2  # leaves out a fifth of the photos that are drawn here
 ROWS = 255_530  # of AVA.txt
 
 
@@ -53,6 +54,12 @@ def rows(rounds: int, photos: int = 1200) -> list[Comparison]:
             lambda: seconds(lambda: prepare(root, Path(folder) / "out")),
             *(lambda work=work: seconds(work) for work in peers.values()),
         )
+        plain, fresh = Path(folder) / "out", Path(folder) / "fresh"
+        copied, decoded = in_turns(
+            rounds,
+            lambda: seconds(lambda: prepare_delta(root, plain)),
+            lambda: seconds(lambda: prepare_delta(root, fresh)),
+        )
         packed = pack(root, Path(folder) / "packed")
         unpacked, out_of_parquet = in_turns(
             rounds,
@@ -61,6 +68,7 @@ def rows(rounds: int, photos: int = 1200) -> list[Comparison]:
     what, limit = f"both views of {photos:,} photos of 800x600 into LMDBs", "decoding, three quarters of the time"
     return [
         *(Comparison(what, "s", ours, peer, times, limit) for peer, times in zip(peers, theirs, strict=True)),
+        Comparison(f"the same with delta {DELTA}, copied", "s", copied, "from the photos", decoded, "the disk"),
         Comparison("the same out of parquet files", "s", out_of_parquet, "of a file each", unpacked, "copying them"),
     ]
 
@@ -192,6 +200,12 @@ def draw(seed: int) -> np.ndarray:
 def prepare(root: Path, out: Path) -> None:
     shutil.rmtree(out, ignore_errors=True)
     call(["--root", root, "--partition", "large", "--out", out, "--jobs", "2"])
+
+
+def prepare_delta(root: Path, out: Path) -> None:
+    """Prepare with a delta: what is in `out` without one is copied."""
+    shutil.rmtree(out / f"ava-large-delta-{DELTA}", ignore_errors=True)
+    call(["--root", root, "--partition", "large", "--out", out, "--jobs", "2", "--delta", DELTA])
 
 
 def call(options: list) -> None:

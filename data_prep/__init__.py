@@ -7,6 +7,7 @@ prepare.py      lists -> a complete dataset: it fits (space.py), it grows (unfin
 A dataset grows a checkpoint at a time:
 workers.py      processes that read a photo's bytes (pictures.py, spool.py for those in parquet files), decode them
                 (decoder.py, jpeg.py), cut the views (views.py) and make the records (records.py, datums.py)
+donor.py        or, for a dataset with a delta (deltas.py), copies the records out of the one without
 stores.py       puts the records into LMDBs; journal.py remembers what became of each photo; sizes.py looks at its size
 
 A complete dataset:

@@ -11,6 +11,7 @@ from typing import Any
 
 import commands
 from arguments import Parser, count, positive
+from data_prep import deltas
 from data_prep.readers.columns import USUAL
 from data_prep.readers.lists import number
 from data_prep.readers.sources import Source
@@ -18,7 +19,6 @@ from data_prep.request import Request, checked_own_name
 from paper import VIEWS, stated
 
 INPUTS = ("root", "images", "extra", "list", "good", "bad")  # options that name folders and files
-SMALLEST_DELTA = Decimal("0.000001")  # names the dataset
 SMALL_RULES = ("decile-193k", "decile", "extreme")
 
 
@@ -39,7 +39,7 @@ def _ava(arguments: argparse.Namespace) -> None:
     source = Copy(
         arguments.root, arguments.partition, arguments.seed, Fraction(arguments.delta), rule, arguments.images
     )
-    own = {"small_rule": rule} if small else {"delta": str(arguments.delta.normalize())}
+    own = {"small_rule": rule} if small else {"delta": deltas.plain(arguments.delta)}
     _prepare(arguments, source, source.name, {"partition": arguments.partition, **own})
 
 
@@ -97,7 +97,7 @@ def _prepare(arguments: argparse.Namespace, source: Source, usual_name: str, par
 
     `parameters` are those of the reader that decide the lists, as their options are called.
     """
-    from data_prep import prepare, texts
+    from data_prep import donor, prepare, texts
 
     views = [view for view in VIEWS if view in arguments.views]
     decisive = parameters | {"seed": arguments.seed, "views": views, "encoded": arguments.encoded}
@@ -111,7 +111,7 @@ def _prepare(arguments: argparse.Namespace, source: Source, usual_name: str, par
         parameters={"dataset": arguments.dataset, **decisive, "lists": source.digest()},
     )
     if arguments.dry_run:
-        print(texts.forecast(request, source.partition()))
+        print(texts.forecast(request, source.partition(), donor.find(request)))
         return
     content = prepare.finished(request)
     if content:
@@ -119,8 +119,10 @@ def _prepare(arguments: argparse.Namespace, source: Source, usual_name: str, par
         for line in texts.changes(content, request):
             print(f"note: {line}")
     else:
-        source.require_pictures()
-        content = prepare.prepare(request, source.partition(), arguments.jobs, arguments.allow_bad)
+        giving = donor.find(request)
+        if giving is None:
+            source.require_pictures()
+        content = prepare.prepare(request, source.partition(), arguments.jobs, arguments.allow_bad, giving)
     print(texts.complete(content, request))
 
 
@@ -136,7 +138,7 @@ def _parser() -> Parser:
         help=f"which photos 'small' takes ({stated('partitions.ava-small.small_rule')})",
     )
     ava.add_argument(
-        "--delta", type=_delta, default=Decimal(0), metavar="D",
+        "--delta", type=deltas.delta, default=Decimal(0), metavar="D",
         help="large: leave out training photos with 5 - D <= mean <= 5 + D (0)",
     )  # fmt: skip
     ava.add_argument("--images", type=Path, metavar="DIR", help="where the pictures are, if not below --root")
@@ -259,14 +261,6 @@ def _plain(number: Decimal) -> str:
     """A number as it is written without an exponent and without zeros at the end."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _delta(text: str) -> Decimal:
-    delta = _decimal(text)
-    if not 0 <= delta < stated("labels.threshold") or delta % SMALLEST_DELTA:
-        limit = f"0 <= D < {stated('labels.threshold')}, with at most 6 decimals"
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not in {limit}")
-    return delta
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 The journal is a CSV with one line per photo in record order. Lines are added a checkpoint at a time, after the
 checkpoint's records are safe in the stores. A line ends with a hash of the others of its cells; what is behind the
-last whole checkpoint, or behind a line that is not whole (a torn write), is cut off.
+last whole checkpoint, or behind a line that is not whole (a torn write), is cut off. A complete dataset keeps its
+journals: they hold the digests by which its records can serve another dataset (donor.py).
 """
 
 import csv
@@ -14,6 +15,11 @@ from pathlib import Path
 import xxhash
 
 from data_prep.photos import Outcome
+
+
+def kept(folder: Path, split: str) -> Path:
+    """Where a complete dataset keeps the journal of a split."""
+    return folder / ".journal" / f"{split}.csv"
 
 
 def read(path: Path, photos: int, checkpoint: int) -> list[Outcome]:

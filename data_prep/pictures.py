@@ -47,6 +47,19 @@ def digest(data: bytes) -> str:
     return xxhash.xxh3_128_hexdigest(data)
 
 
+def is_same(place: Place, stamped: str, digested: str) -> bool:
+    """Whether a picture is the one that had this stamp and this digest.
+
+    One that was only moved or touched is known by its digest; one that is gone counts as it was.
+    """
+    if stamped and stamp(place) == stamped:
+        return True
+    try:
+        return digest(read(place)) == digested
+    except (FileNotFoundError, NotADirectoryError, NotRead):
+        return True
+
+
 def read(place: Place) -> bytes:
     """The bytes of a picture.
 

@@ -1,7 +1,8 @@
 """Partition -> complete dataset: stores, manifest, summary.
 
 A dataset grows in a folder of its own (unfinished.py). Once every photo is accounted for, the stores are renamed to
-their final place, then the manifest is written, and the summary last: if it is there, the dataset is complete.
+their final place, then the manifest and the journals are written, and the summary last: if it is there, the dataset is
+complete.
 """
 
 from user_error import UserError
@@ -18,7 +19,9 @@ from typing import Any
 import lmdb
 
 import files
-from data_prep import manifest, stores, summary, unfinished
+from data_prep import donor as donors
+from data_prep import journal, manifest, stores, summary, unfinished
+from data_prep.donor import Donor
 from data_prep.photos import CORRUPT, GOOD, MISSING, WRITTEN, Outcome
 from data_prep.readers.partitions import Partition
 from data_prep.request import Request, differences, store_name
@@ -50,8 +53,10 @@ def finished(request: Request) -> dict[str, Any] | None:
     return there
 
 
-def prepare(request: Request, partition: Partition, jobs: int, allow_bad: int) -> dict[str, Any]:
-    """Make the dataset, or resume it; returns its summary.
+def prepare(
+    request: Request, partition: Partition, jobs: int, allow_bad: int, donor: Donor | None = None
+) -> dict[str, Any]:
+    """Make the dataset, out of the donor's records where there is one, or resume it; returns its summary.
 
     Raises UserError if the disk is too small, another call is at work on it, the folder holds a dataset with other
     parameters, or more than `allow_bad` photos are bad that are not known to be. In the last case nothing is
@@ -65,7 +70,9 @@ def prepare(request: Request, partition: Partition, jobs: int, allow_bad: int) -
             if done := finished(request):  # by the call that held the lock until now
                 return done
             unfinished.start(request)
-            outcomes = unfinished.grow(request, partition, jobs)
+            if donor:
+                donors.note(request, donor)
+            outcomes = unfinished.grow(request, partition, jobs, donor)
             _require_few_bad(request, partition, outcomes, allow_bad)
             _require_both_labels(request, partition, outcomes)
             return _publish(request, partition, outcomes)
@@ -140,7 +147,7 @@ def _require_both_labels(request: Request, partition: Partition, outcomes: Mappi
 
 def _publish(request: Request, partition: Partition, outcomes: Mapping[str, Sequence[Outcome]]) -> dict[str, Any]:
     """Put the stores in place, then the manifest, then the summary; may be killed and repeated."""
-    content = summary.summarize(request, partition, outcomes)
+    content = summary.summarize(request, partition, outcomes) | donors.noted(request)
     for split, counts in content["splits"].items():
         for view in request.views:
             name = store_name(split, view)
@@ -150,6 +157,10 @@ def _publish(request: Request, partition: Partition, outcomes: Mapping[str, Sequ
             _require_agreement(request, name, counts["written"])
     manifest.write(request.unfinished / "manifest.csv", partition, outcomes)
     (request.unfinished / "manifest.csv").replace(request.folder / "manifest.csv")
+    for split in content["splits"]:
+        kept = journal.kept(request.folder, split)
+        kept.parent.mkdir(exist_ok=True)
+        files.write_atomically(kept, (request.unfinished / f"{split}.csv").read_bytes())
     (request.folder / "bad_photos.txt").unlink(missing_ok=True)
     files.sync(request.folder)
     files.write_atomically(request.folder / "summary.json", json.dumps(content, indent=2) + "\n")

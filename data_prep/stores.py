@@ -140,6 +140,23 @@ def views_at(folder: Path, positions: Iterable[int]) -> dict[int, np.ndarray]:
     return found
 
 
+@contextmanager
+def reading(folder: Path) -> Iterator[Callable[[int], memoryview | None]]:
+    """Read a complete store: yields get(position), a record that is valid within the context, None where it is lost.
+
+    Raises UserError if the store is damaged as a whole, or no LMDB.
+    """
+    with _reading(folder) as environment, environment.begin(buffers=True) as transaction:
+
+        def get(position: int) -> memoryview | None:
+            try:
+                return transaction.get(key(position))
+            except DAMAGE:
+                return None
+
+        yield get
+
+
 def _view(folder: Path, name: bytes, record: memoryview) -> tuple[int, int, np.ndarray]:
     """Position, label and view of a record; UserError if it is no view."""
     try:

@@ -38,8 +38,13 @@ FOR_RUNS = {"splits": dict, "views": list, "rule": str, "command": str, "lists_s
 KEYS = FOR_RUNS | {
     "dataset": str, "notes": list, "majority_baseline": float, "excluded": dict, "enlarged": int, "parameters": dict,
 }  # fmt: skip
-OPTIONAL = {"inputs": dict, "roots": dict, "stores_xxh3": dict}  # earlier versions have none
+OPTIONAL = {"inputs": dict, "roots": dict, "stores_xxh3": dict, "derived_from": dict}  # earlier versions have none
 COUNTS = ("written", "good", "bad", "missing", "corrupt")
+
+
+def versions() -> dict[str, str]:
+    """The versions of the packages that decide the records."""
+    return {name: version(name) for name in PACKAGES}
 
 
 @cache
@@ -93,10 +98,7 @@ def summarize(request: Request, partition: Partition, outcomes: Mapping[str, Seq
         "command": request.command(bad["other"]),
         "inputs": {name: str(path.resolve()) for name, path in request.inputs.items()},
         "roots": _roots(partition),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in PACKAGES},
-        },
+        "versions": {"python": platform.python_version(), **versions()},
     }
 
 

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,15 +9,16 @@ from typing import Any
 
 import commands
 from data_prep import manifest, space, summary
+from data_prep.donor import Donor
 from data_prep.photos import BAD, EXTRA, GOOD, MISSING
 from data_prep.readers.partitions import Partition
 from data_prep.request import Request
-from paper import ROOT, stated
+from paper import stated
 
 SPLITS = {"train": "training", "test": "test"}
 
 
-def forecast(request: Request, partition: Partition) -> str:
+def forecast(request: Request, partition: Partition, donor: Donor | None = None) -> str:
     """Counts and disk need; opens no picture."""
     lines = _heading(request.name, partition.rule, partition.notes)
     for split, photos in partition.splits().items():
@@ -31,6 +31,8 @@ def forecast(request: Request, partition: Partition) -> str:
     about = "about " if request.encoded else ""
     need = space.size(space.disk_need(request, partition))
     lines.append(f"  disk      {about}{need} in {request.folder}/")
+    if donor:
+        lines.append(f"            copied out of {donor.folder}/, no photo that is in it is decoded")
     if passing := space.passing_need(request, partition):
         lines.append(f"            {space.size(passing)} more while it grows, for pictures out of parquet files")
     return "\n".join(lines)
@@ -51,6 +53,8 @@ def complete(content: dict[str, Any], request: Request) -> str:
         lines.append(f"  enlarged  {content['enlarged']:>9,} {small}")
     baseline = content["majority_baseline"]
     lines.append(f"  majority  {baseline:>8.2f}% of the test photos: the accuracy to beat")
+    if donor := content.get("derived_from"):
+        lines.append(f"  copied    out of {donor.get('folder')}/")
     lines.append(f"  in        {request.folder}/ (manifest.csv: what became of every photo)")
     return "\n".join([*lines, _next_step(content, request)])
 
@@ -86,11 +90,9 @@ def _is_newer(path: Path, moment: float, was_missing: bool) -> bool:
 
 
 def _next_step(content: dict[str, Any], request: Request) -> str:
-    """The command that trains on the dataset, on a GPU if there is one."""
-    data = [] if request.out.resolve() == ROOT / "data" else ["--data", request.out.resolve()]
+    """The command that trains on the dataset."""
     views = [] if len(content["views"]) > 1 else ["--view", *content["views"]]
-    device = ["--gpu", 0] if shutil.which("nvidia-smi") else ["--cpu"]
-    return f"next: {commands.experiments('run', '--dataset', request.name, *views, *data, *device)}"
+    return f"next: {commands.run(request.name, *views, *commands.place('data', request.out))}"
 
 
 def _heading(name: str, rule: str, notes: Iterable[str]) -> list[str]:

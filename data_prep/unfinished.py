@@ -14,21 +14,22 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from data_prep import journal, stores
+from data_prep.donor import Donor
 from data_prep.photos import CORRUPT, EXCLUDED, MISSING, SAME_PICTURE, WRITTEN, Outcome, Photo, by_digest
-from data_prep.pictures import NotRead, Place, digest, read, stamp
+from data_prep.pictures import Place, is_same
 from data_prep.progress import progress
 from data_prep.readers.partitions import Partition
 from data_prep.records import Wanted
 from data_prep.request import Request, differences, store_name
 from data_prep.sizes import require_local_view
-from data_prep.workers import Pool, keep_freed_memory, pool
+from data_prep.workers import Pool, Result, keep_freed_memory, pool
 from files import opened, remove_partials, sync, write_atomically
 
 CHECKPOINT = 64  # photos; at most so many are decoded again after a kill
@@ -53,14 +54,17 @@ def start(request: Request) -> None:
     sync(request.folder)
 
 
-def grow(request: Request, partition: Partition, jobs: int) -> dict[str, list[Outcome]]:
-    """Decode and store what is not there yet; returns the outcomes of each split in record order."""
+def grow(request: Request, partition: Partition, jobs: int, donor: Donor | None = None) -> dict[str, list[Outcome]]:
+    """Decode, or copy out of the donor, and store what is not there yet.
+
+    Returns the outcomes of each split in record order.
+    """
     keep_freed_memory()
     photos = len(partition.photos)
     with pool(Wanted(request.views, request.encoded), jobs, photos) as workers:
         place = _places(request, partition)
         train, test = (
-            GrowingSplit(request, split, listed, workers, place) for split, listed in partition.splits().items()
+            GrowingSplit(request, split, listed, workers, place, donor) for split, listed in partition.splits().items()
         )
         tally, done = Tally(), {}
         for split in (test, train):
@@ -68,7 +72,8 @@ def grow(request: Request, partition: Partition, jobs: int) -> dict[str, list[Ou
             tally.begin(split.split, done[split.split])
         if tally.photos < photos:
             resumed = f", resuming after {tally.photos:,}" if tally.photos else ""
-            print(f"{request.name}: {photos:,} photos, {jobs} processes{resumed}", file=sys.stderr)
+            how = f"{jobs} processes" if donor is None else f"records copied out of {donor.folder}"
+            print(f"{request.name}: {photos:,} photos, {how}{resumed}", file=sys.stderr)
         with progress(photos, tally.photos, tally.bad) as tally.show:
             tested = test.grow(done["test"], tally, {})
             known = by_digest(partition.test, tested) if request.drops_same_pictures else {}
@@ -120,6 +125,7 @@ class GrowingSplit:
     photos: list[Photo]
     workers: Pool
     place: Callable[[Photo], Place]
+    donor: Donor | None
 
     @property
     def journal(self) -> Path:
@@ -167,28 +173,36 @@ class GrowingSplit:
         journal.cut(self.journal, outcomes)
         tally.begin(self.split, outcomes)
         stored = sum(outcome.status == WRITTEN for outcome in outcomes)
-        results = self.workers.decoded(self.photos[len(outcomes) :], self.place)
         left = len(self.photos) - len(outcomes)
-        for number in range(1, -(-left // CHECKPOINT) + 1):
-            batch = []
-            with self._checkpoint() as puts:
-                for outcome, records in islice(results, CHECKPOINT):
-                    if outcome.digest in test_photos:
-                        reason = f"{SAME_PICTURE}: {test_photos[outcome.digest]}"
-                        outcome = replace(outcome, status=EXCLUDED, reason=reason, records=())
-                    if outcome.status == WRITTEN:
-                        for put, record in zip(puts, records, strict=True):
-                            put(stored, record)
-                        stored += 1
-                    batch.append(outcome)
-                    tally.add(self.split, outcome)
-            journal.add(self.journal, batch)
-            outcomes += batch
-            if number.bit_count() == 1:  # soon, and not so often that it takes time
-                _require_local_view(self.request, tally)
+        with closing(self._results(self.photos[len(outcomes) :])) as results:
+            for number in range(1, -(-left // CHECKPOINT) + 1):
+                batch = []
+                with self._checkpoint() as puts:
+                    for outcome, records in islice(results, CHECKPOINT):
+                        if outcome.digest in test_photos:
+                            reason = f"{SAME_PICTURE}: {test_photos[outcome.digest]}"
+                            outcome = replace(outcome, status=EXCLUDED, reason=reason, records=())
+                        if outcome.status == WRITTEN:
+                            for put, record in zip(puts, records, strict=True):
+                                put(stored, record)
+                            stored += 1
+                        batch.append(outcome)
+                        tally.add(self.split, outcome)
+                journal.add(self.journal, batch)
+                outcomes += batch
+                if number.bit_count() == 1:  # soon, and not so often that it takes time
+                    _require_local_view(self.request, tally)
         if any(stores.entries(self.store(view)) != stored for view in self.request.views):
             raise stores.StoreDiffers(self.split)
         return outcomes
+
+    def _results(self, photos: Sequence[Photo]) -> Iterator[Result]:
+        """What becomes of each photo, in order, with its records."""
+
+        def decode(photos: Sequence[Photo]) -> Iterator[Result]:
+            return self.workers.decoded(photos, self.place)
+
+        return self.donor.results(self.split, photos, self.place, decode) if self.donor else decode(photos)
 
     @contextmanager
     def _checkpoint(self) -> Iterator[list[Callable[[int, memoryview], None]]]:
@@ -221,17 +235,11 @@ class GrowingSplit:
         return bool(bad) and any(outcome.status == WRITTEN for outcome, _ in self.workers.decoded(bad, self.place))
 
     def _has_changed(self, outcomes: Sequence[Outcome]) -> bool:
-        """Whether the picture of a photo that was decoded is another one now.
-
-        One that was only moved or touched is known by its digest; one that is gone counts as it was.
-        """
-        for photo, outcome in zip(self.photos, outcomes, strict=False):
-            place = self.place(photo)
-            if outcome.digest and not (outcome.stamp and stamp(place) == outcome.stamp):
-                with suppress(FileNotFoundError, NotADirectoryError, NotRead):
-                    if digest(read(place)) != outcome.digest:
-                        return True
-        return False
+        """Whether the picture of a photo that was decoded is another one now."""
+        return any(
+            outcome.digest and not is_same(self.place(photo), outcome.stamp, outcome.digest)
+            for photo, outcome in zip(self.photos, outcomes, strict=False)
+        )
 
     def _restart(self, why: str) -> None:
         """Discard the split's records."""

@@ -17,7 +17,7 @@ from deploy.net import ScoringNet
 from deploy.pair import MEAN
 from experiments.run_folder import Result
 from files import sha256
-from paper import stated, tables
+from paper import SCRATCH, stated, tables
 from report.line import DASH
 from report.measures import measures
 
@@ -55,7 +55,7 @@ PRETRAINED = {
 
 def text(folder: Path, net: ScoringNet, prob: str, record: dict[str, Any], result: Result | None, check: Check) -> str:
     """The card of the pair and the model in `folder`; `result` is that of the iteration whose weights they hold."""
-    template = _template()
+    template, start = _template(), record["run"].get("start")  # which early runs lack
     names = {"train_val": "its net", "solver": "its solver"}
     return template.render(
         net=net,
@@ -71,14 +71,14 @@ def text(folder: Path, net: ScoringNet, prob: str, record: dict[str, Any], resul
         percent=lambda rate: f"{100 * rate:.2f} %",
         confidence=f"{100 * stated('evaluation.confidence'):g}",
         dash=DASH,
-        paper=_papers(net),
+        paper=_papers(net, start),
         seed=record["run"]["seed"],
         net_notes=[one_line(note) for note in net.notes],
         photos=record["dataset"]["photos"],
         rule=one_line(str(record["dataset"]["rule"])),
         labels=_labels(net.dataset),
         data_notes=[note.removesuffix(".") for note in preparation_notes(record["dataset"])],
-        pretrained=PRETRAINED["demo" if net.dataset == "demo" else net.network],
+        pretrained=None if start == SCRATCH else PRETRAINED["demo" if net.dataset == "demo" else net.network],
         edited=" and ".join(name for key, name in names.items() if record.get("edited", {}).get(key)),
         marks=[one_line(mark) for mark in record.get("marks", ())],
         provenance=dict(_provenance(folder, record)),
@@ -109,11 +109,13 @@ def _labels(dataset: str) -> str | None:
     return "Good is CUHKPQ's high quality, bad its low quality." if dataset.startswith("cuhkpq-") else None
 
 
-def _papers(net: ScoringNet) -> str | None:
+def _papers(net: ScoringNet, start: str | None) -> str | None:
     """What the paper says of this variant, and where."""
     for table in tables().values():
         for row in table.rows if table.dataset == net.dataset else ():
-            if (row.network, row.view) == (net.network, net.view) and row.accuracy is not None:
+            if (row.network, row.view) != (net.network, net.view) or start not in (None, row.start):
+                continue
+            if row.accuracy is not None:
                 return f"{row.accuracy:.2f} % (Table {table.name})"
     return None
 
@@ -130,7 +132,7 @@ def _provenance(folder: Path, record: dict[str, Any]) -> Iterator[tuple[str, str
     for split, digest in record["dataset"].get("lists_sha256", {}).items():
         yield f"SHA-256 of the {split} list", digest
     yield "SHA-256 of the dataset", record["inputs"].get("dataset", DASH)
-    yield "SHA-256 of the pretrained weights", record["inputs"].get("weights", DASH)
+    yield "SHA-256 of the pretrained weights", record["inputs"].get("weights", DASH)  # none from scratch
     for path in sorted(folder.iterdir()):
         yield f"SHA-256 of {path.name}", sha256(path)
 

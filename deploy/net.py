@@ -19,7 +19,7 @@ from experiments import snapshots
 from experiments.prototxts import NET, SOLVER
 from experiments.run_folder import RunFolder
 from files import opened
-from paper import LAST_LAYER, NETWORKS, VIEWS, stated
+from paper import LAST_LAYER, NETWORKS, PRETRAINED, STARTS, VIEWS, stated, variant_name
 from prototxt import messages
 from prototxt.messages import caffe_pb2, layers_in
 
@@ -87,6 +87,9 @@ def of_run(folder: RunFolder) -> ScoringNet:
     run, path = record["run"], folder.path / NET
     if run.get("network") not in NETWORKS or not isinstance(run.get("dataset"), str) or "seed" not in run:
         raise UserError(f"{folder.path / 'run.json'} is damaged: its run lacks a dataset, a network or a seed")
+    start = run.get("start", PRETRAINED)
+    if run.get("view") not in VIEWS or start not in STARTS:
+        raise UserError(f"{folder.path / 'run.json'} is damaged: its run has no view, or a start that there is not")
     net = messages.read(path, caffe_pb2.NetParameter())
     solver = messages.read(folder.path / SOLVER, caffe_pb2.SolverParameter())
     layers = list(layers_in(net, solver, caffe_pb2.TEST))
@@ -96,7 +99,7 @@ def of_run(folder: RunFolder) -> ScoringNet:
     if data.transform_param.mirror:
         notes.append(f"{path}: the test photos were mirrored at random (mirror: true in TEST), these are not")
     return ScoringNet(
-        name=f"{run['dataset']}/{run['network']}_{run['view']}/{folder.path.name}",
+        name=f"{run['dataset']}/{variant_name(run['network'], run['view'], start)}/{folder.path.name}",
         dataset=run["dataset"],
         network=run["network"],
         view=_view(path, data),

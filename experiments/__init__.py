@@ -1,6 +1,6 @@
 """The experiments: what is asked for, what is there, and the child process that fine-tunes.
 
-runs.py        dataset x network x view x seed, and where each run is kept
+runs.py        dataset x network x view x start x seed, and where each run is kept
 prototxts.py   solver and net as a person left them -> what really runs (remarks.py: what to say of it)
 weights.py     the pretrained models: which they are, whether they are there; download.py fetches them
 unwritten.py   nets and solvers that `run` writes first, of a dataset that the paper does not know

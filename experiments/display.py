@@ -63,6 +63,8 @@ class Display:
                 self.progress.update(task, note=self._note(name, phase))
             case {"resume": iteration}:
                 self._print(f"{name}: resuming at iteration {iteration:,}")
+            case {"transfer": {"copied": [], "ignored": []}}:
+                self._print(f"{name}: from scratch, every layer from its filler")
             case {"transfer": {"copied": copied, "new": new, "ignored": ignored}}:
                 self._print(
                     f"{name}: {len(copied)} layers from the pretrained model,"

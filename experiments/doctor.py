@@ -40,12 +40,12 @@ def examine(
     with `fetch_models` pretrained models that are missing will be fetched.
     """
     found = [*_caffe(), *(() if options.gpus is None else _gpus(options.gpus))]
-    models = list(dict.fromkeys(weights.pretrained(run.dataset, run.network) for run in runs))
-    found.append(_memory(models))
+    found.append(_memory([weights.pretrained(run.dataset, run.network) for run in runs]))
     for dataset in dict.fromkeys(run.dataset for run in runs):
         asked = dict.fromkeys(run.view for run in runs if run.dataset == dataset)
         found += doctor_datasets.examine(options.data / dataset, list(asked), photos)
-    found += [_model(model, fetch_models) for model in models]
+    models = dict.fromkeys(weights.of_start(run.dataset, run.network, run.start) for run in runs)
+    found += [_model(model, fetch_models) for model in models if model]
     found += [
         Finding("prototxt", f"{path} is missing: `{commands.make('prototxt')}` writes it", True)
         for path in dict.fromkeys(run.solver for run in runs if run.dataset in DATASETS)
@@ -104,8 +104,8 @@ def _jobs(runs: Sequence[Run], options: Options) -> tuple[list[Job], list[Findin
     """The jobs of the runs whose dataset and pretrained model are there, and why the others have none."""
     jobs, refused = [], []
     for run in runs:
-        model = weights.pretrained(run.dataset, run.network)
-        if (options.data / run.dataset / "summary.json").exists() and model.path.exists():
+        model = weights.of_start(run.dataset, run.network, run.start)
+        if (options.data / run.dataset / "summary.json").exists() and (model is None or model.path.exists()):
             try:
                 together = [other for other in runs if other.dataset == run.dataset]
                 jobs.append(planning.job(run, options, planning.default_threads(together, options)))

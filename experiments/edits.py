@@ -20,7 +20,7 @@ def differences(run: Run, prototxts: Prototxts, data: Path) -> dict[str, str]:
 
     The writer is asked about the dataset as it is in `data`. Comments and the order of fields do not count.
     """
-    names = (find(run.dataset, data), run.network, run.view)
+    names = (find(run.dataset, data), run.network, run.view, run.start)
     found = {
         "train_val": _diff(
             nameless_text(parse(train_val(*names), caffe_pb2.NetParameter())), prototxts.written_net, prototxts.net_file

@@ -36,7 +36,7 @@ KEPT_SNAPSHOTS = 2
 
 
 def finetune(job: Job, pulse: Pulse) -> None:
-    """Take a run from its newest snapshot, or from the pretrained weights, to its last iteration."""
+    """Take a run from its newest snapshot, or from its start, to its last iteration."""
     photos = manifest.test_photos(job.data / job.run.dataset)
     snapshot = snapshots.newest(job.folder.snapshots)
     snapshots.discard_after(prefix(job), snapshot.iteration if snapshot else 0)
@@ -72,11 +72,15 @@ def build(job: Job) -> caffe.SGDSolver:
 
 
 def start(solver: caffe.SGDSolver, job: Job, is_edited: bool, pulse: Pulse) -> Course:
-    """Give the solver the pretrained weights, copied by layer name; note which layers they reached (III-B.2)."""
+    """Give the solver the pretrained weights, copied by layer name, or none; note which layers got them (III-B.2)."""
     if not job.folder.done.exists():
         for stale in job.folder.path.glob("predictions_iter_*.csv"):
             stale.unlink()  # of a start that came to nothing
     copied = transfer.examine(solver.net, job.weights)
+    record.add(job.folder, transfer=asdict(copied))
+    pulse.report(transfer=asdict(copied))
+    if job.weights is None:
+        return Course(from_iteration=0)
     if not is_edited:
         transfer.check(copied)
     elif copied.new != [LAST_LAYER]:
@@ -85,8 +89,6 @@ def start(solver: caffe.SGDSolver, job: Job, is_edited: bool, pulse: Pulse) -> C
         pulse.report(warning=text)
         record.mark(job.folder, text)
     solver.net.copy_from(str(job.weights))
-    record.add(job.folder, transfer=asdict(copied))
-    pulse.report(transfer=asdict(copied))
     return Course(from_iteration=0)
 
 

@@ -36,7 +36,7 @@ class Job:
     run: Run
     folder: RunFolder
     data: Path  # holds <dataset>/train_global_lmdb and so on
-    weights: Path
+    weights: Path | None  # None: every layer starts from its filler
     prototxts: Prototxts
     inputs: dict[str, str]  # SHA-256 of what decides the result
     command: str  # as the user typed it, ready to be pasted
@@ -49,11 +49,12 @@ class Job:
     @staticmethod
     def from_json(text: str | bytes) -> "Job":
         fields: dict[str, Any] = json.loads(text)
+        model = fields.pop("weights")
         return Job(
             run=Run(**fields.pop("run")),
             folder=RunFolder(Path(fields.pop("folder")["path"])),
             data=Path(fields.pop("data")),
-            weights=Path(fields.pop("weights")),
+            weights=Path(model) if model else None,
             prototxts=Prototxts(**fields.pop("prototxts")),
             **fields,
         )

@@ -41,8 +41,8 @@ def job(run: Run, options: Options, threads: int | None) -> Job:
     if folder.is_locked():
         raise UserError(f"{folder.path}: another process is at work on this run; `status` shows how far it is")
     texts = prototxts.resolve(run, options.data, options.max_iter, options.evaluate_every)
-    model = weights.pretrained(run.dataset, run.network)
-    decisive = inputs(texts, model.sha256, options.data / run.dataset)
+    model = weights.of_start(run.dataset, run.network, run.start)
+    decisive = inputs(texts, model and model.sha256, options.data / run.dataset)
     reached = folder.newest_snapshot()
     if reached > texts.max_iter and folder.result(texts.max_iter) is None:
         raise UserError(
@@ -59,7 +59,7 @@ def job(run: Run, options: Options, threads: int | None) -> Job:
         run=run,
         folder=folder,
         data=options.data.resolve(),
-        weights=model.path,
+        weights=model and model.path,
         prototxts=texts,
         inputs=decisive,
         command=options.command,
@@ -111,9 +111,10 @@ def slots(jobs: Sequence[Job], options: Options) -> list[int | None]:
     return [None] * max(1, min(len(jobs), cores // threads))
 
 
-def inputs(texts: prototxts.Prototxts, weights_sha256: str, dataset: Path) -> dict[str, str]:
-    """The SHA-256 of all that decides a result: two runs with equal inputs are one run."""
-    return texts.inputs | {"weights": weights_sha256, "dataset": dataset_digest(dataset)}
+def inputs(texts: prototxts.Prototxts, weights_sha256: str | None, dataset: Path) -> dict[str, str]:
+    """The SHA-256 of all that decides a result: two runs with equal inputs are one run. From scratch no weights do."""
+    weights = {"weights": weights_sha256} if weights_sha256 else {}
+    return texts.inputs | weights | {"dataset": dataset_digest(dataset)}
 
 
 def dataset_digest(folder: Path) -> str:

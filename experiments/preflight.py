@@ -1,9 +1,9 @@
 """A job tried before it starts: what Caffe or the harness would refuse hours later, they refuse now, in seconds.
 
 `python -m experiments.preflight`, a Job on standard input, is the child process that holds Caffe: it builds the solver
-with both nets, on the CPU, reads a batch through each data layer, holds the net against the pretrained model, scores a
-batch through the real evaluator, takes one snapshot into a temporary folder, and counts the memory that the nets take.
-It says what it found in JSON.
+with both nets, on the CPU, reads a batch through each data layer, holds the net against the pretrained model where it
+begins from one, scores a batch through the real evaluator, takes one snapshot into a temporary folder, and counts the
+memory that the nets take. It says what it found in JSON.
 """
 
 from user_error import UserError
@@ -125,13 +125,14 @@ def _check(job: Job, is_edited: bool) -> Footprint:
     solver = finetuning.build(replace(job, prototxts=replace(job.prototxts, net=with_fast_fillers(job.prototxts.net))))
     _ = solver.lr  # an unknown lr_policy aborts here
     copied = transfer.examine(solver.net, job.weights)
-    if not is_edited:
+    if job.weights and not is_edited:
         transfer.check(copied)
     solver.net._forward(0, 0)  # the data layer, mean and crop included
     solver.test_nets[0].share_with(solver.net)
     TestPass(solver.test_nets[0], [label for _, label in photos]).first_batch()
     solver.apply_update()  # of gradients that are zero: an unknown regularization_type aborts here
-    if shutil.disk_usage(job.folder.path).free > SNAPSHOT_BYTES_PER_WEIGHT_BYTE * job.weights.stat().st_size:
+    size = 4 * sum(blob.count for blobs in solver.net.params.values() for blob in blobs)
+    if shutil.disk_usage(job.folder.path).free > SNAPSHOT_BYTES_PER_WEIGHT_BYTE * size:
         finetuning.prefix(job).parent.mkdir()
         solver.snapshot()
     return footprint(solver, finetuning.net_param(job), finetuning.solver_param(job))

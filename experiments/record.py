@@ -40,7 +40,7 @@ def begin(job: Job, snapshot: Snapshot | None, report: Callable[..., None]) -> d
         "edited": {name: name in diffs for name in ("train_val", "solver")},
         "overridden": texts.overridden,
         "marks": sorted({*earlier.get("marks", ()), *marks}),
-        "weights": str(job.weights),
+        "weights": job.weights and str(job.weights),
         "data": str(job.data),
         "dataset": _dataset(job),
         "max_iter": texts.max_iter,
@@ -83,7 +83,7 @@ def check_unchanged(job: Job) -> None:
     To be called once all of them are read: what changes later does not matter.
     """
     texts = resolve(job.run, job.data, job.prototxts.max_iter)
-    if names := changed(job.inputs, inputs(texts, sha256(job.weights), job.data / job.run.dataset)):
+    if names := changed(job.inputs, inputs(texts, job.weights and sha256(job.weights), job.data / job.run.dataset)):
         raise UserError(f"{names} changed while this run waited: call again, to run what is there now")
 
 

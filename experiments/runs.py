@@ -1,11 +1,11 @@
-"""Which runs there are: a run is one fine-tuning, dataset x network x view x seed."""
+"""Which runs there are: a run is one fine-tuning, dataset x network x view x start x seed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.run_folder import RunFolder
-from paper import NETWORKS, ROOT, VIEWS
+from paper import NETWORKS, PRETRAINED, ROOT, VIEWS, variant_name
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,11 @@ class Run:
     network: str
     view: str
     seed: int
+    start: str = PRETRAINED
 
     @property
     def variant(self) -> str:
-        return f"{self.dataset}/{self.network}_{self.view}"
+        return f"{self.dataset}/{variant_name(self.network, self.view, self.start)}"
 
     @property
     def name(self) -> str:
@@ -43,12 +44,14 @@ def runs(
     networks: Iterable[str] = NETWORKS,
     views: Iterable[str] = VIEWS,
     seeds: Iterable[int] = (1,),
+    starts: Iterable[str] = (PRETRAINED,),
 ) -> list[Run]:
     """All runs asked for, each once, the slow networks first, so that two side by side end together."""
     slow_first = sorted(set(networks), reverse=True)
     return [
-        Run(dataset, network, view, seed)
+        Run(dataset, network, view, seed, start)
         for seed in dict.fromkeys(seeds)
         for network in slow_first
         for view in dict.fromkeys(views)
+        for start in dict.fromkeys(starts)
     ]

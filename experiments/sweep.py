@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from experiments import doctor, gpus, memory, planning, preflight
+from experiments import doctor, gpus, memory, planning, preflight, weights
 from experiments.display import Display, LoudConsole
 from experiments.finding import Finding
 from experiments.job import Job
@@ -38,7 +38,7 @@ def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
     if unfit and not (jobs or done or waiting):
         raise UserError("\nerror: ".join(unfit.values()))
     if jobs:
-        left = [(job.weights.stat().st_size, job.folder) for job in jobs]
+        left = [(weights.pretrained(job.run.dataset, job.run.network).bytes, job.folder) for job in jobs]
         _require([doctor.disk(left, options.results)])
     _warn(console, (line for job in jobs for line in job.prototxts.programs))
     trials = preflight.try_out(jobs)

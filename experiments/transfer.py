@@ -20,13 +20,13 @@ class Transfer:
     ignored: list[str]  # of the file, not in the net
 
 
-def examine(net: caffe.Net, weights: Path) -> Transfer:
-    """What net.copy_from(weights) would do, by layer name; UserError where a shape differs.
+def examine(net: caffe.Net, weights: Path | None) -> Transfer:
+    """What net.copy_from(weights) would do, by layer name; UserError where a shape differs. None copies nothing.
 
     Caffe copies silently: a layer whose name the file lacks keeps its filler (net.cpp, CopyTrainedLayersFrom), and a
     shape that differs ends the process. So both are looked at first.
     """
-    source = _shapes(weights)
+    source = _shapes(weights) if weights else {}
     for name in net.params:
         theirs = source.get(name)
         if theirs is None:

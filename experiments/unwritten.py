@@ -18,13 +18,15 @@ def unwritten(runs: Iterable[Run], data: Path) -> list[GeneratedFile]:
     Those of the paper's datasets are committed, and never among them; nor are those of a dataset whose summary cannot
     be read: doctor.examine says why.
     """
-    variants = dict.fromkeys((run.dataset, run.network, run.view) for run in runs if run.dataset not in DATASETS)
+    variants = dict.fromkeys(
+        (run.dataset, run.network, run.view, run.start) for run in runs if run.dataset not in DATASETS
+    )
     if not variants:
         return []
     from prototxt.writer import of_variant  # loads Caffe
 
     files: list[GeneratedFile] = []
-    for name, network, view in variants:
+    for name, network, view, start in variants:
         with suppress(UserError):
-            files += of_variant(find(name, data), network, view)
+            files += of_variant(find(name, data), network, view, start)
     return [file for file in files if outcome_of_writing(ROOT / file.path, file.name, file.text) == "written"]

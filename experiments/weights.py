@@ -15,7 +15,7 @@ import commands
 from caffe_build.cache import lock
 from experiments.download import download
 from files import sha256, sync
-from paper import ROOT
+from paper import ROOT, SCRATCH
 
 MODELS = ROOT / "models"
 
@@ -62,6 +62,11 @@ def pretrained(dataset: str, network: str) -> Model:
     except KeyError:
         path = MODELS / "registry.toml"
         raise UserError(f"{path} has no entry [{name}]: `git checkout {path.relative_to(ROOT)}`") from None
+
+
+def of_start(dataset: str, network: str, start: str) -> Model | None:
+    """The model that a net of this start begins with; None where it begins from its fillers."""
+    return None if start == SCRATCH else pretrained(dataset, network)
 
 
 def check(model: Model) -> Path:

@@ -15,9 +15,10 @@ from caffe.net_spec import Top, to_proto
 from caffe.proto import caffe_pb2
 
 from dataset import Dataset
-from paper import LAST_LAYER, stated
+from paper import LAST_LAYER, PRETRAINED, stated
 from prototxt.heading import heading
 from prototxt.messages import text
+from prototxt.starts import BEGIN
 
 DEPLOY_BATCH = 10  # as in Caffe's own deploy.prototxt files
 
@@ -164,7 +165,7 @@ def data_layer(network: str, phase: str, source: str, batch: int) -> tuple[Top, 
     )
 
 
-def train_val(dataset: Dataset, network: str, view: str) -> str:
+def train_val(dataset: Dataset, network: str, view: str, start: str = PRETRAINED) -> str:
     """The text of train_val.prototxt; its LMDBs lie in data/<dataset>, below the folder where Caffe is started."""
     train, test = (f"data/{dataset.name}/{split}_{view}_lmdb" for split in ("train", "test"))
     n = NetSpec()
@@ -177,8 +178,9 @@ def train_val(dataset: Dataset, network: str, view: str) -> str:
     test_data = to_proto(*data_layer(network, "TEST", test, dataset.test_batch)).layer[0]
     test_data.top[:] = net.layer[0].top
     net.layer.insert(1, test_data)
+    BEGIN[start](net, network)
     net.name = f"{stated(f'networks.{network}.name')} {view} view, {dataset.name}"
-    return heading(dataset, network, view) + text(net)
+    return heading(dataset, network, view, start) + text(net)
 
 
 def deploy(dataset: str, network: str) -> str:

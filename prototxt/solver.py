@@ -1,20 +1,21 @@
-"""The text of a solver: stochastic gradient descent with the paper's rates (III-B.2)."""
+"""The text of a solver: stochastic gradient descent with the paper's rates (III-B.2), or another start's."""
 
 from dataset import Dataset
-from paper import reported_iteration, stated
+from paper import PRETRAINED, reported_iteration, stated, variant_name
 from prototxt.heading import heading
+from prototxt.starts import base_lr
 
 
-def solver(dataset: Dataset, network: str, view: str) -> str:
-    """The text of solvers/<dataset>/<network>_<view>.prototxt."""
-    variant = f"{dataset.name}/{network}_{view}"
+def solver(dataset: Dataset, network: str, view: str, start: str = PRETRAINED) -> str:
+    """The text of solvers/<dataset>/<network>_<view>[_<start>].prototxt."""
+    variant = f"{dataset.name}/{variant_name(network, view, start)}"
     every = stated("demo.evaluate_every" if dataset.is_demo else "evaluation.every")
     snapshot = stated("demo.snapshot_every" if dataset.is_demo else "evaluation.snapshot_every")
     return f"""\
-{heading(dataset, network, view)}\
+{heading(dataset, network, view, start)}\
 net: "prototxt/{variant}/train_val.prototxt"
 type: "SGD"
-base_lr: {stated("finetuning.learning_rate")}
+base_lr: {base_lr(network, start)}
 lr_policy: "{stated("finetuning.lr_policy")}"
 momentum: {stated("finetuning.momentum")}
 weight_decay: {stated("finetuning.weight_decay")}

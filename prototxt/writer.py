@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from dataset import Dataset
-from paper import NETWORKS, VIEWS
+from paper import NETWORKS, PRETRAINED, STARTS, VIEWS, variant_name
 from prototxt.generated import GeneratedFile
 from prototxt.nets import deploy, train_val
 from prototxt.solver import solver
@@ -13,14 +13,15 @@ def of_dataset(dataset: Dataset) -> Iterator[GeneratedFile]:
     """The nets and the solvers of a dataset."""
     for network in NETWORKS:
         for view in VIEWS:
-            yield from of_variant(dataset, network, view)
+            for start in STARTS:
+                yield from of_variant(dataset, network, view, start)
 
 
-def of_variant(dataset: Dataset, network: str, view: str) -> Iterator[GeneratedFile]:
-    """The net and the solver of a network and a view."""
-    variant = f"{dataset.name}/{network}_{view}"
-    yield GeneratedFile(f"prototxt/{variant}/train_val.prototxt", variant, train_val(dataset, network, view))
-    yield GeneratedFile(f"solvers/{variant}.prototxt", variant, solver(dataset, network, view))
+def of_variant(dataset: Dataset, network: str, view: str, start: str = PRETRAINED) -> Iterator[GeneratedFile]:
+    """The net and the solver of a network, a view and a start."""
+    variant = f"{dataset.name}/{variant_name(network, view, start)}"
+    yield GeneratedFile(f"prototxt/{variant}/train_val.prototxt", variant, train_val(dataset, network, view, start))
+    yield GeneratedFile(f"solvers/{variant}.prototxt", variant, solver(dataset, network, view, start))
 
 
 def to_deploy() -> Iterator[GeneratedFile]:

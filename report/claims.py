@@ -10,16 +10,16 @@ from tabulate import tabulate
 from paper import DATASETS, PaperClaim, Table
 from paper import claims as papers_claims
 from report.accuracies import cited, pairs
-from report.evidence import Evidence, variants
+from report.evidence import Evidence, of_table, variants
+from report.from_scratch import sooner
 from report.iterations import fall, minutes, overfits, stable, sufficient
 from report.line import DASH
-from report.results import found
 from report.verdicts import NOT_RUN, VERDICTS, Part, of_all, of_any, of_those_run
 
 __all__ = ["VERDICTS", "Claim", "claims", "render"]
 
 TOLD: dict[str, Callable[[PaperClaim, Evidence], list[Part]]] = {  # by kind
-    each.__name__: each for each in (pairs, cited, fall, sufficient, stable, overfits, minutes)
+    each.__name__: each for each in (pairs, cited, fall, sooner, sufficient, stable, overfits, minutes)
 }
 ONE: dict[str, Callable[[Sequence[Part]], str]] = {"pairs": of_all, "overfits": of_any}  # parts -> verdict, by kind
 WIDTH = 120  # columns of the printed table
@@ -41,15 +41,14 @@ class Claim:
 
 def claims(table: Table, results: Path) -> list[Claim]:
     """The claims that can be put to the dataset of a table, told from the runs below `results`."""
-    rows = [row for row in table.rows if row.network]
-    evidence = Evidence(table, {(row.network, row.view): found(table, row, results) for row in rows})
+    evidence = of_table(table, results)
     kind = table.dataset if table.dataset in DATASETS else "own"
     return [_told(claim, evidence) for claim in papers_claims() if kind in (*claim.datasets, *claim.also)]
 
 
 def render(told: Sequence[Claim], width: int | None = None) -> str:
     """Claims as a table for a terminal of so many columns, without a final newline; below it how they were told."""
-    left = (width or WIDTH) - 7 - 14 - 6  # the columns of sections and verdicts, and what is between columns
+    left = (width or WIDTH) - 9 - 14 - 6  # the columns of sections and verdicts, and what is between columns
     rows = [
         [each.section, _filled(each.text + _of_others(each), left // 2), each.verdict, _filled(each.number, left // 2)]
         for each in told
@@ -80,7 +79,9 @@ def _told(claim: PaperClaim, evidence: Evidence) -> Claim:
 def _caveat(claim: PaperClaim, evidence: Evidence) -> str:
     """What a reader has to know of the runs that a verdict comes from; empty where they are as generated."""
     spoken_of = dict.fromkeys([*variants(claim.better), *variants(claim.worse)])
-    records = [run.record for variant in spoken_of for run in evidence.runs(variant)]
+    runs = [run for variant in spoken_of for run in evidence.runs(variant)]
+    runs += [run for variant in spoken_of for run in evidence.from_scratch(variant) if claim.kind == sooner.__name__]
+    records = [run.record for run in runs]
     said = []
     if any(any(record.get("edited", {}).values()) or record.get("marks") for record in records):
         said.append("a run was edited or marked, see the notes")

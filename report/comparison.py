@@ -9,6 +9,7 @@ wrong in 2 of 10 cases with two seeds, in 1 of 10 with five.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import binomtest
@@ -24,22 +25,48 @@ MCNEMAR = "McNemar's exact test on the photos that one of the two alone has righ
 SEEDS = "bootstrap of seeds, then photos, over the differences of equal seeds (two or three that differ much: too sure)"
 
 
+@dataclass(frozen=True)
+class Difference:
+    """How many more photos one side has right: in points, with its two-sided p; both in words, and how p was told."""
+
+    points: float
+    p: float
+    text: str
+    how: str
+
+
 def compare(subject: str, ours: Sequence[SeedResult], others: Sequence[SeedResult]) -> Part:
     """The verdict on the claim that `ours` have more photos right than `others`, by the seeds that both have."""
+    first, second = of_equal_seeds(ours, others)
+    if not first:
+        return Part(subject, OPEN, "no seed was run of both")
+    return compared(subject, first, second)
+
+
+def of_equal_seeds(
+    ours: Sequence[SeedResult], others: Sequence[SeedResult]
+) -> tuple[list[list[Prediction]], list[list[Prediction]]]:
+    """The predictions of both, by the seeds that both have."""
     first, second = ({each.seed: each.result.predictions for each in runs} for runs in (ours, others))
     seeds = sorted(first.keys() & second.keys())
-    if not seeds:
-        return Part(subject, OPEN, "no seed was run of both")
-    return compared(subject, [first[seed] for seed in seeds], [second[seed] for seed in seeds])
+    return [first[seed] for seed in seeds], [second[seed] for seed in seeds]
 
 
 def compared(
     subject: str, ours: Sequence[list[Prediction]], others: Sequence[list[Prediction]], tests: int = 1
 ) -> Part:
     """The same of predictions, the n-th of `ours` with the n-th of `others`, as one of so many `tests` (Bonferroni)."""
+    found = difference(ours, others)
+    if found is None:
+        return Part(subject, OPEN, "they were tested on other photos")
+    return Part(subject, of_difference(found.points, found.p, stated("evidence.level") / tests), found.text, found.how)
+
+
+def difference(ours: Sequence[list[Prediction]], others: Sequence[list[Prediction]]) -> Difference | None:
+    """How `ours` differ from `others`, the n-th of one from the n-th of the other; None: tested on other photos."""
     differences = paired(ours, others)
     if differences is None:
-        return Part(subject, OPEN, "they were tested on other photos")
+        return None
     points = 100 * float(differences.mean())
     if len(differences) == 1:
         ours_alone, others_alone = np.sum(differences > 0), np.sum(differences < 0)
@@ -49,7 +76,7 @@ def compared(
         p, how = bootstrap.p_value(differences), SEEDS
         chance = f"{interval_text(bootstrap.interval(differences))}, {p_text(p)}"
         number = f"{points:+.2f} points ({chance}, {len(differences)} seeds; {mcnemars(differences)})"
-    return Part(subject, of_difference(points, p, stated("evidence.level") / tests), number, how)
+    return Difference(points, p, number, how)
 
 
 def paired(ours: Sequence[list[Prediction]], others: Sequence[list[Prediction]]) -> np.ndarray | None:

@@ -5,12 +5,13 @@ from user_error import UserError
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 from dataset import find, listed, may_be, own_table, prepared
 from experiments.kept_files import Unreadable
 from experiments.run_folder import RunFolder
-from paper import DATASETS, NETWORKS, VIEWS, Table, tables
+from paper import DATASETS, NETWORKS, STARTS, VIEWS, Table, tables, variant_name
 
 
 def table(name: str, data: Path, results: Path) -> Table:
@@ -45,7 +46,7 @@ def all_tables(data: Path, results: Path) -> list[Table]:
 
 def has_results(name: str, results: Path) -> bool:
     """Whether there are runs of a dataset of this name, by the names of the folders."""
-    variants = (f"{network}_{view}" for network in NETWORKS for view in VIEWS)
+    variants = (variant_name(*names) for names in product(NETWORKS, VIEWS, STARTS))
     return may_be(name) and any(os.path.isdir(results / name / variant) for variant in variants)
 
 

@@ -1,12 +1,13 @@
 """What our runs of a dataset give a claim to be told from, variant by variant."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from experiments.kept_files import Unreadable
 from experiments.run_folder import Evaluation, Result
-from paper import NETWORKS, VIEWS, Table, reported_iteration
-from report.results import Found, SeedResult
+from paper import NETWORKS, PRETRAINED, SCRATCH, VIEWS, Table, reported_iteration
+from report.results import Found, SeedResult, found
 from report.verdicts import NOT_RUN, OPEN, Part
 
 Variant = tuple[str, str]  # network, view
@@ -18,6 +19,7 @@ class Evidence:
 
     table: Table
     found: dict[Variant, Found]
+    scratch: dict[Variant, Found] = field(default_factory=dict)  # those that began from scratch
 
     @property
     def reported(self) -> int:
@@ -27,6 +29,10 @@ class Evidence:
     def runs(self, variant: Variant) -> list[SeedResult]:
         """The usual runs of a variant that have a result of the iteration that is reported."""
         return self.found[variant].at(self.reported)
+
+    def from_scratch(self, variant: Variant) -> list[SeedResult]:
+        """The same of those that began from scratch."""
+        return self.scratch[variant].at(self.reported)
 
     def label(self, variant: Variant) -> str:
         (row,) = (row for row in self.table.rows if (row.network, row.view) == variant)
@@ -46,6 +52,16 @@ class Evidence:
             self.absent(self.label(variant), variant) or told(self.label(variant), self.runs(variant))
             for variant in variants(names)
         ]
+
+
+def of_table(table: Table, results: Path) -> Evidence:
+    """What there is below `results`, of the paper's start and from scratch."""
+    rows = [row for row in table.rows if row.network]
+    fine_tuned, scratch = (
+        {(row.network, row.view): found(table, replace(row, start=start), results) for row in rows}
+        for start in (PRETRAINED, SCRATCH)
+    )
+    return Evidence(table, fine_tuned, scratch)
 
 
 def variants(names: dict[str, str]) -> list[Variant]:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from dataset import one_line, preparation_notes
-from paper import DATASETS, Table, stated, statements
+from paper import DATASETS, PRETRAINED, Table, stated, statements
 from report.line import DASH, Line
 from report.measures import BOOTSTRAP, WILSON
 from report.results import found
+from report.starts import explained
 
 LONGEST = 2_000  # characters of a note
 
@@ -27,6 +28,7 @@ def notes(table: Table, lines: list[Line], results: Path) -> list[str]:
         text = "Drawn photos, drawn votes and narrow networks: these numbers say nothing of AVA or CUHKPQ."
         texts.insert(0, text)
     texts += [f"Unreadable: {line}" for _, f in there for line in f.unreadable]
+    texts += explained({row.start for row, _ in there} - {PRETRAINED})
     texts += _intervals(lines)
     for name, each in seeds:
         texts += _of_a_run(name, each.record)

@@ -14,18 +14,21 @@ import jinja2
 from markupsafe import Markup
 
 from data_prep.photos import BAD, GOOD
-from paper import Table, reported_iteration, stated
+from paper import Table, reported_iteration, stated, variant_name
 from report import photos, testset
 from report.claims import Claim, claims
+from report.evidence import of_table
 from report.figures import COLOURS, style
 from report.line import Line
 from report.links import Link, to_files
 from report.notes import notes
 from report.provenance import Preparation, preparations
 from report.results import SeedResult, found
+from report.start_figures import figures
+from report.starts import with_starts
 from report.tables import lines, printed, title_of
 from report.testset import Photos, TestPhoto
-from report.variants import Variant, variant
+from report.variants import Shown, Variant, variant
 
 LARGEST = 2_900_000  # bytes of a page
 GENERATOR = '<meta name="generator" content="finetuned visual aesthetics">'  # tells our pages from other files
@@ -45,6 +48,7 @@ class Content:
     absent: list[Line]  # that were not measured
     photos: Photos
     examples: dict[int, list[TestPhoto]]  # of the dataset, by label
+    starts: list[Shown]  # fine-tuned and from scratch, of the variants that have both
     preparations: list[Preparation]
     links: dict[str, list[Link]]  # raw files of each run
     folders: dict[str, Path]
@@ -52,6 +56,7 @@ class Content:
 
 def content(table: Table, data: Path, results: Path, out: Path) -> Content:
     """What the runs below `results` say of a table, for a page in `out`; `data` may have its photos."""
+    papers, table = table, with_starts(table, results)
     table_lines = lines(table, results)
     rows = list(_rows(table, table_lines, results))
     runs = [(_name(row, each), each) for row in rows for each in row.group]
@@ -64,17 +69,19 @@ def content(table: Table, data: Path, results: Path, out: Path) -> Content:
             for row in rows
             if row.group
         ]
+        starts = list(figures(of_table(papers, results), marks(table.dataset)))
     return Content(
         table=table,
         title=title_of(table),
         printed=printed(table, table_lines),
         best=max((row.line for row in rows if row.group), key=lambda line: line.ours, default=None),
         notes=notes(table, table_lines, results),
-        claims=claims(table, results),
+        claims=claims(papers, results),
         variants=variants,
         absent=[row.line for row in rows if not row.group],
         photos=known,
         examples={label: photos.examples(known, label) for label in (GOOD, BAD)},
+        starts=starts,
         preparations=preparations([(name, each.folder, each.record) for name, each in runs]),
         links={name: to_files(each.folder, out, results) for name, each in runs},
         folders={name: each.folder.path for name, each in runs},
@@ -135,7 +142,8 @@ def _rows(table: Table, table_lines: list[Line], results: Path) -> Iterator[_Row
             continue
         groups = found(table, row, results).groups or [[]]
         for number, group in enumerate(groups):
-            anchor = f"{row.view}-{row.network}" + (f"-{number + 1}" if number else "")
+            anchor = variant_name(row.view, row.network, row.start).replace("_", "-")
+            anchor += f"-{number + 1}" if number else ""
             yield _Row(anchor, next(left), row.view, group, not number)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from data_prep.photos import BAD, GOOD
-from paper import Table
+from paper import Table, variant_name
 from report import photos, plots, testset
 from report.figures import COLUMN, style, write_for_a_paper
 from report.measures import measures
@@ -69,7 +69,7 @@ def _made(table: Table, data: Path, results: Path) -> tuple[list[tuple[str, Figu
 
 def _groups(table: Table, results: Path) -> tuple[dict[str, list[SeedResult]], list[str]]:
     """The usual runs of each variant that has a result, and a line for each run that cannot be read."""
-    there = {f"{row.network}_{row.view}": found(table, row, results) for row in table.rows if row.network}
+    there = {variant_name(row.network, row.view): found(table, row, results) for row in table.rows if row.network}
     return (
         {variant: each.groups[0] for variant, each in there.items() if each.groups},
         [line for each in there.values() for line in each.unreadable],

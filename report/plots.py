@@ -30,18 +30,29 @@ def course(seeds: Sequence[Sequence[Evaluation]], majority: float, marks: Sequen
     _lines(below, seeds, lambda row: row.train_loss, "training loss", "purple", "--")
     above.set_ylabel("accuracy (%)")
     below.set_ylabel("loss")
-    below.set_xlabel("iterations")
     last = max((row.iteration for rows in seeds for row in rows), default=0)
     for axes in (above, below):
-        for mark in marks:
-            if mark <= last:
-                axes.axvline(mark, color=COLOURS["muted"], linewidth=0.9, linestyle="--", zorder=1)
-        axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 0.97), borderaxespad=0, handlelength=2)
-    below.set_xlim(0, last * 1.02 or 1)
-    below.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    below.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        _marked(axes, marks, last)
+    _iterations(below, last)
     figure.align_ylabels()
+    return figure
+
+
+def starts(
+    tuned: Sequence[Sequence[Evaluation]], scratch: Sequence[Sequence[Evaluation]], majority: float,
+    marks: Sequence[int],
+) -> Figure:  # fmt: skip
+    """Test accuracy against iterations, fine-tuned and from scratch; several seeds thin, and their mean."""
+    figure = Figure(PAGE)
+    axes = figure.subplots()
+    _margins(figure, 0.66, 0.30, 0.52, 0.30)
+    _lines(axes, tuned, lambda row: 100 * row.test_accuracy, "fine-tuned", "blue", "o-")
+    _lines(axes, scratch, lambda row: 100 * row.test_accuracy, "from scratch", "vermilion", "s-")
+    axes.axhline(100 * majority, color=COLOURS["muted"], linestyle=(0, (1, 1.5)), label="always the majority")
+    axes.set_ylabel("accuracy (%)")
+    last = max((row.iteration for rows in (*tuned, *scratch) for row in rows), default=0)
+    _marked(axes, marks, last, columns=3)
+    _iterations(axes, last)
     return figure
 
 
@@ -112,6 +123,22 @@ def _lines(axes: Axes, seeds, value: Callable[[Evaluation], float], label: str, 
     means = [mean_at(seeds, iteration, value) for iteration in there]
     form = form if len(there) <= FEW or form == "--" else form[1:]
     axes.plot(there, means, form, color=COLOURS[colour], label=label)
+
+
+def _marked(axes: Axes, marks: Sequence[int], last: int, columns: int = 2) -> None:
+    """Draw the iterations that the paper reports at, as far as the runs went, and the legend above all."""
+    for mark in marks:
+        if mark <= last:
+            axes.axvline(mark, color=COLOURS["muted"], linewidth=0.9, linestyle="--", zorder=1)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.legend(ncols=columns, loc="lower left", bbox_to_anchor=(0, 0.97), borderaxespad=0, handlelength=2)
+
+
+def _iterations(axes: Axes, last: int) -> None:
+    axes.set_xlabel("iterations")
+    axes.set_xlim(0, last * 1.02 or 1)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
 def _square(xlabel: str, ylabel: str) -> tuple[Figure, Axes]:

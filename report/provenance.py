@@ -6,6 +6,7 @@ from typing import Any
 
 from dataset import one_line
 from experiments.run_folder import RunFolder
+from paper import SCRATCH
 from report.line import DASH
 from report.notes import shortened
 
@@ -24,7 +25,7 @@ class Origin:
     finished: str
     edited: str
     diff: str
-    weights: str  # SHA-256 of the pretrained model
+    weights: str  # SHA-256 of the pretrained model, or scratch
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,12 @@ def _origin(name: str, folder: RunFolder, record: dict[str, Any]) -> Origin:
         finished=str(record.get("finished", DASH)).partition("+")[0].replace("T", " "),
         edited=" and ".join({"train_val": "net"}.get(file, file) for file in edited),
         diff=_diff(folder.path / "edits.diff") if edited else "",
-        weights=str(record["inputs"].get("weights", DASH)),
+        weights=_weights(record),
     )
+
+
+def _weights(record: dict[str, Any]) -> str:
+    return SCRATCH if record["run"].get("start") == SCRATCH else str(record["inputs"].get("weights", DASH))
 
 
 def _of(content: dict[str, Any], name: str) -> dict[str, Any]:

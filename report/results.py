@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.kept_files import Unreadable
 from experiments.run_folder import Result, RunFolder, seed_folders, seed_of, strangers
-from paper import Row, Table, reported_iteration
+from paper import Row, Table, reported_iteration, variant_name
 
 NO_RUN = "its name is not seed-<number>"
 
@@ -40,7 +40,7 @@ class Found:
 
 def found(table: Table, row: Row, results: Path) -> Found:
     """The results of a row below `results`."""
-    variant = results / table.dataset / f"{row.network}_{row.view}"
+    variant = results / table.dataset / variant_name(row.network, row.view, row.start)
     wanted, done, states = reported_iteration(table.dataset), [], []
     try:
         folders, unreadable = seed_folders(variant), [f"{path}: {NO_RUN}" for path in strangers(variant)]

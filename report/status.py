@@ -1,6 +1,7 @@
 """All runs of some tables, and how far each is."""
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +10,21 @@ from tabulate import tabulate
 from experiments.kept_files import Unreadable
 from experiments.run_folder import RunFolder, seed_folders, seed_of, strangers
 from experiments.runs import Run, runs
-from paper import Table, reported_iteration, stated
+from paper import PRETRAINED, STARTS, Table, reported_iteration, stated
 from report.results import NO_RUN
+from report.starts import learnt_nothing
 
 
-def status(tables: Iterable[Table], results: Path) -> str:
-    """One line a run: those of the tables, seed 1, and whatever else is there."""
+def status(tables: Iterable[Table], results: Path, starts: Sequence[str] | None = None) -> str:
+    """One line a run: those of the tables, seed 1, and whatever else is there.
+
+    With `starts` those that begin so, alone.
+    """
     rows = []
     for table in tables:
-        for run in runs(table.dataset, seeds=[stated("finetuning.seed")]):
-            rows += [[table.name, *row] for row in _variant(table, run, results)]
+        for run in runs(table.dataset, seeds=[stated("finetuning.seed")], starts=starts or STARTS):
+            if starts or run.start == PRETRAINED or os.path.isdir(results / run.variant):
+                rows += [[table.name, *row] for row in _variant(table, run, results)]
     return tabulate(rows, ["table", "run", "state", "iteration", "note"], "simple")
 
 
@@ -55,7 +61,8 @@ def _readable_state(table: Table, folder: RunFolder) -> list[str]:
     if state == "done":
         result = folder.result()
         right = sum(p.label == p.predicted for p in result.predictions)
-        return [state, f"{result.iteration:,} of {total:,}", f"accuracy {right / len(result.predictions):.2%}"]
+        said = "; ".join(filter(None, (f"accuracy {right / len(result.predictions):.2%}", learnt_nothing([result]))))
+        return [state, f"{result.iteration:,} of {total:,}", said]
     progress = folder.progress()
     iteration = max(progress.iteration if progress else 0, folder.newest_snapshot())
     notes = {

@@ -18,6 +18,7 @@ from report.line import DASH, Line
 from report.measures import Measures, mean_interval, measures
 from report.notes import notes
 from report.results import SeedResult, found
+from report.starts import learnt_nothing
 
 FORMATS = ("text", "markdown", "csv", "json")
 COLUMNS = ("", "paper", "ours", "diff.", "95 % interval", "n", "majority", "balanced", "AUC", "seeds", "time", "status")
@@ -43,7 +44,7 @@ def render(table: Table, results: Path, form: str, width: int | None = None) -> 
         writer.writeheader()
         writer.writerows(asdict(line) for line in table_lines)
         return text.getvalue().rstrip("\n")
-    columns, cells = _columns(table), [_cells(line) for line in table_lines]
+    columns, cells = _columns(table), [cells_of(line) for line in table_lines]
     below = [f"- {note}" for note in notes(table, table_lines, results)]
     if form == "markdown" or width is None:
         style = "pipe" if form == "markdown" else "simple"
@@ -61,7 +62,7 @@ def _columns(table: Table) -> list[int]:
 def printed(table: Table, table_lines: list[Line]) -> list[list[str]]:
     """The table as text, cell by cell: its header, then its lines."""
     columns = _columns(table)
-    return [[row[column] for column in columns] for row in (COLUMNS, *map(_cells, table_lines))]
+    return [[row[column] for column in columns] for row in (COLUMNS, *map(cells_of, table_lines))]
 
 
 def title_of(table: Table) -> str:
@@ -76,12 +77,13 @@ def _lines(table: Table, row: Row, results: Path) -> Iterator[Line]:
     there = found(table, row, results)
     for number, group in enumerate(there.groups):
         seeds = f" (seed {', '.join(str(each.seed) for each in group)})" if number else ""
-        yield _line(table, row, row.label + seeds, group)
+        yield line_of(table, row, row.label + seeds, group)
     if not there.groups:
         yield Line(row.label, row.accuracy, status=", ".join(sorted(set(there.states))) or "missing")
 
 
-def _line(table: Table, row: Row, method: str, group: list[SeedResult]) -> Line:
+def line_of(table: Table, row: Row, method: str, group: list[SeedResult]) -> Line:
+    """The line of some results that are alike, one for each seed."""
     each = [measures(seed.result.predictions) for seed in group]
     ours = 100 * statistics.fmean(s.accuracy for s in each)
     of_mean = mean_interval([seed.result.predictions for seed in group])
@@ -109,7 +111,7 @@ def _line(table: Table, row: Row, method: str, group: list[SeedResult]) -> Line:
 
 def _status(table: Table, group: list[SeedResult]) -> str:
     """'done', or what sets the line apart from the generated variant at the paper's iteration."""
-    marks = []
+    marks = list(filter(None, [learnt_nothing([seed.result for seed in group])]))
     if any(any(seed.record.get("edited", {}).values()) for seed in group):
         marks.append("edited")
     if any(seed.record.get("marks") for seed in group):
@@ -168,7 +170,8 @@ def _block(cells: list[list[str]], columns: list[int], style: str) -> str:
     return tabulate(body, header, style, colalign=align, disable_numparse=True)
 
 
-def _cells(line: Line) -> list[str]:
+def cells_of(line: Line) -> list[str]:
+    """The line as it is printed, by the COLUMNS."""
     return [
         line.method,
         _percent(line.paper),

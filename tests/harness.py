@@ -85,11 +85,11 @@ def rows(path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def stock_weights(checkout) -> dict[str, list[bytes]]:
+def stock_weights(checkout, variant=ALEXNET, model="models/demo/alexnet.caffemodel") -> dict[str, list[bytes]]:
     """What `caffe train` makes of the same solver, seed and weights, from the repository's root."""
-    solver = f"solvers/{ALEXNET}.prototxt"
-    caffe_program("train", f"--solver={solver}", "--weights=models/demo/alexnet.caffemodel", cwd=checkout)
-    return weights_in(checkout / f"solvers/{ALEXNET}_iter_{MAX_ITER}.caffemodel")
+    start_from = [f"--weights={model}"] if model else []
+    caffe_program("train", f"--solver=solvers/{variant}.prototxt", *start_from, cwd=checkout)
+    return weights_in(checkout / f"solvers/{variant}_iter_{MAX_ITER}.caffemodel")
 
 
 def caffe_program(*arguments: str, cwd) -> subprocess.CompletedProcess:

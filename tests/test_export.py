@@ -296,6 +296,18 @@ def test_a_card_of_the_papers_datasets_has_the_papers_number_and_the_licence(
     assert "drawn" not in text
 
 
+@pytest.mark.parametrize(("start", "paper", "model"), [("scratch", False, False), ("frozen", False, True)])
+def test_a_card_of_another_start_has_no_number_of_the_papers_and_a_model_where_there_is_one(
+    exported, run, start, paper, model
+):
+    net = replace(pair.of_pair(exported[0]), dataset="ava-large", network="vgg16", view="global")
+    record = run.record() | {"run": run.record()["run"] | {"start": start}}
+    text = card.text(exported[0], net, "prob", record, run.result(), Check(TEST, 1e-7, 0.0))
+    assert ("accuracy in the paper" in text) is paper
+    assert (card.PRETRAINED["vgg16"].terms in text) is model
+    assert ("It started from scratch: every layer from its filler." in text) is not model
+
+
 def test_an_export_is_no_run_to_export(exported, run):
     with pytest.raises(UserError, match="my net 网 is no run: give the folder of the run that it was made from"):
         which.run(str(exported[0]), run.path.parents[2])

@@ -189,6 +189,10 @@ def test_edits_are_overwritten_only_where_it_is_asked_for(make, value, options):
 
 
 def test_the_demo_ends_with_its_table_and_its_report_and_make_report_makes_all(make):
+    *_, runs, compared, shown = arguments_of(*make("demo-scratch"))
+    asked = "run --dataset demo --network alexnet --view global --start pretrained scratch --cpu"
+    assert " ".join(runs[1:]) == asked
+    assert [compared[1:], shown[1:]] == [["compare", "IV-D", "--dataset", "demo"], ["report", "demo"]]
     demo = arguments_of(*make("demo"))
     assert demo[-2:] == [["run_experiments.py", "table", "demo"], ["run_experiments.py", "report", "demo"]]
     assert arguments_of(*make("report")) == [["run_experiments.py", "report"]]
@@ -202,4 +206,4 @@ def test_help_lists_every_target_in_a_group():
     assert list(groups) == ["Set up", "Demo and tests", "The paper's tables", "Tools"]
     listed = [line.split()[1] for group in groups.values() for line in group.splitlines()]
     assert sorted(listed) == sorted(targets)
-    assert len(targets) == 15
+    assert len(targets) == 16

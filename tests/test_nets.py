@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from itertools import product
 
 import pytest
 
@@ -12,7 +13,7 @@ from caffe.proto import caffe_pb2  # noqa: E402
 from google.protobuf import text_format  # noqa: E402
 
 from dataset import find  # noqa: E402
-from paper import DATASETS, LAST_LAYER, NETWORKS, ROOT, VIEWS, stated  # noqa: E402
+from paper import DATASETS, LAST_LAYER, NETWORKS, ROOT, STARTS, VIEWS, stated, variant_name  # noqa: E402
 from prototxt.__main__ import generated_files  # noqa: E402
 from prototxt.generated import MARK  # noqa: E402
 from prototxt.nets import deploy, train_val  # noqa: E402
@@ -156,14 +157,14 @@ def test_committed_files_are_what_the_writer_writes():
 
 
 def test_the_writer_writes_a_net_and_a_solver_for_every_variant_and_two_nets_to_deploy_for_each_network():
-    variants = [f"{dataset}/{network}_{view}" for dataset in DATASETS for network in NETWORKS for view in VIEWS]
+    variants = [f"{names[0]}/{variant_name(*names[1:])}" for names in product(DATASETS, NETWORKS, VIEWS, STARTS)]
     paths = [file.path for file in generated_files()]
     assert sorted(paths) == sorted(
         [f"prototxt/{variant}/train_val.prototxt" for variant in variants]
         + [f"solvers/{variant}.prototxt" for variant in variants]
         + [f"prototxt/{folder}{network}/deploy.prototxt" for folder in ("", "demo/") for network in NETWORKS]
     )
-    assert len(paths) == 44
+    assert len(paths) == 124
 
 
 def write(out, *options) -> str:

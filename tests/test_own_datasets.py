@@ -4,12 +4,13 @@ import json
 import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
 from harness import ALEXNET, TEST, call, edit, record
 
-from paper import DATASETS
+from paper import DATASETS, STARTS, variant_name
 
 pytest.importorskip("caffe", reason="Caffe is not built here")
 
@@ -83,6 +84,17 @@ def test_it_runs_on_nets_that_are_written_and_has_a_table_with_its_rule_and_its_
     assert len(re.findall(r" missing$", said, re.M)) == 3
 
 
+def test_it_starts_from_scratch_too_on_files_of_their_own(own):
+    said = call(own, *RUN, "--start", "scratch")
+    assert said.startswith(
+        f"written: prototxt/{VARIANT}_scratch/train_val.prototxt\nwritten: solvers/{VARIANT}_scratch"
+    )
+    assert not (own / SOLVER).exists()
+    assert record(own, f"{VARIANT}_scratch")["run"]["start"] == "scratch"
+    said = call(own, "table", "mine", "--data", "nowhere")
+    assert re.search(r"^Global view, AlexNet +– .* missing\nGlobal view, AlexNet, from scratch +\d+\.\d\d%", said, re.M)
+
+
 def test_files_of_ours_that_are_out_of_date_are_written_again_and_a_persons_are_kept(own):
     call(own, *RUN, "--max-iter", "1")
     edit(own / SOLVER, "momentum: 0.9", "momentum: 0.8")
@@ -113,7 +125,7 @@ def test_the_writer_can_be_asked_for_one_dataset(own):
         command = [sys.executable, "-m", "prototxt", "--dataset", "mine", *DATA, *options]
         return subprocess.run(command, cwd=own, capture_output=True, text=True, check=True).stdout
 
-    variants = [f"{network}_{view}" for network in ("alexnet", "vgg16") for view in ("global", "local")]
+    variants = [variant_name(*names) for names in product(("alexnet", "vgg16"), ("global", "local"), STARTS)]
     assert write() == "".join(
         f"written: prototxt/mine/{name}/train_val.prototxt\nwritten: solvers/mine/{name}.prototxt\n"
         for name in variants

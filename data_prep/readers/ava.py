@@ -13,6 +13,7 @@ from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
+from data_prep import deltas
 from data_prep.photos import Photo
 from data_prep.readers import ava_pictures, ava_shares, ava_table, folders, partitions
 from data_prep.readers.ava_parquet import Rows, read_rows, require_readable
@@ -45,9 +46,8 @@ class Copy:
         name = f"ava-{self.size}"
         if self.size == "small" and self._rule != stated("partitions.ava-small.small_rule"):
             return f"{name}-{self._rule}"
-        if self.size == "large" and self.delta:
-            delta = Decimal(self.delta.numerator) / self.delta.denominator
-            return f"{name}-delta-{delta.normalize():f}"
+        if self.size == "large":
+            return deltas.named(name, Decimal(self.delta.numerator) / self.delta.denominator)
         return name
 
     def digest(self) -> str:
