@@ -83,7 +83,7 @@ def compared(rounds: int, net: ScoringNet, photos: Path) -> list[Comparison]:
         lambda: _per_photo(net.batch, _onnx(net, paths)),
     )
     what, unit = "a photo by full-size AlexNet, from its file to p(good)", "ms"
-    limit = "the net; decoding is beside it"
+    limit = "the cores: the net takes them all, and decoding its share of them"
     return [
         Comparison(what, unit, ours, "the same forward passes alone", forward, limit, aim=round(1 / 0.9, 2)),
         Comparison(what, unit, ours, "OpenCV's dnn, and imread", opencv, limit),
