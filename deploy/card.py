@@ -17,7 +17,7 @@ from deploy.net import ScoringNet
 from deploy.pair import MEAN
 from experiments.run_folder import Result
 from files import sha256
-from paper import SCRATCH, stated, tables
+from paper import SCRATCH, STARTS, stated, tables
 from report.line import DASH
 from report.measures import measures
 
@@ -53,6 +53,9 @@ PRETRAINED = {
 }
 
 
+TRAINED = dict(zip(STARTS, ("fine-tuned", "trained from scratch", "its last layer alone trained"), strict=True))
+
+
 def text(folder: Path, net: ScoringNet, prob: str, record: dict[str, Any], result: Result | None, check: Check) -> str:
     """The card of the pair and the model in `folder`; `result` is that of the iteration whose weights they hold."""
     template, start = _template(), record["run"].get("start")  # which early runs lack
@@ -61,6 +64,7 @@ def text(folder: Path, net: ScoringNet, prob: str, record: dict[str, Any], resul
         net=net,
         title=f"{stated(f'networks.{net.network}.name')}, {net.view} view, {net.dataset}",
         architecture="AlexNet" if net.network == "alexnet" else "VGG-16",
+        trained=TRAINED[start or STARTS[0]],
         caffemodel=net.weights.name,
         prob=prob,
         onnx=MODEL,

@@ -13,7 +13,7 @@ from tabulate import tabulate
 
 import commands
 from experiments.run_folder import Evaluation
-from paper import PRETRAINED, SCRATCH, PaperClaim, Table, claims
+from paper import PRETRAINED, SCRATCH, PaperClaim, Table, claims, reported_iteration
 from report.comparison import compare
 from report.evidence import Evidence, Variant, evaluations, of_table, variants
 from report.line import DASH
@@ -53,8 +53,9 @@ def render(asked: Sequence[Table], results: Path) -> str:
     told = [(table, evidence) for table, evidence in told if any(map(evidence.from_scratch, evidence.scratch))]
     if not told:
         name = asked[0].dataset if len(asked) == 1 else "DATASET"
-        command = commands.experiments("run", "--dataset", name, "--start", PRETRAINED, SCRATCH)
-        raise UserError(f"{results} has no finished run from scratch to compare: make some (`{command}`)")
+        command = commands.run(name, "--start", PRETRAINED, SCRATCH, *commands.place("results", results))
+        ends = " and ".join(sorted({f"{reported_iteration(table.dataset):,}" for table in asked}))
+        raise UserError(f"{results} has no run from scratch up to iteration {ends} to compare: make some (`{command}`)")
     return "\n\n".join(block for table, evidence in told for block in _blocks(table, evidence))
 
 

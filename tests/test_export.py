@@ -306,6 +306,7 @@ def test_a_card_of_another_start_has_no_number_of_the_papers_and_a_model_where_t
     assert ("accuracy in the paper" in text) is paper
     assert (card.PRETRAINED["vgg16"].terms in text) is model
     assert ("It started from scratch: every layer from its filler." in text) is not model
+    assert f"{'its last layer alone trained' if model else 'trained from scratch'} to tell good photos" in text
 
 
 def test_an_export_is_no_run_to_export(exported, run):

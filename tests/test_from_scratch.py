@@ -122,7 +122,7 @@ def test_seeds_that_disagree_leave_it_open_and_seeds_of_one_start_alone_are_no_p
 def test_what_is_missing_is_a_dash_and_nothing_to_compare_is_one_line_with_the_command(write, tmp_path):
     write(ALEXNET, 20, 50, 51, 52, 54)
     assert told(tmp_path).verdict == NOT_RUN
-    with pytest.raises(UserError, match=r"no finished run from scratch .*--dataset demo --start pretrained scratch"):
+    with pytest.raises(UserError, match=r"no run from scratch up to iteration 400 .* --start .* --results "):
         render([DEMO], tmp_path)
     write("demo/vgg16_local_scratch", 40, 40, 40, 40, 40)
     shown = lines(tmp_path)
