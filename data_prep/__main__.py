@@ -13,7 +13,7 @@ import commands
 from arguments import Parser, count, positive
 from data_prep import deltas
 from data_prep.readers.columns import USUAL
-from data_prep.readers.lists import number
+from data_prep.readers.lists import number, plain
 from data_prep.readers.sources import Source
 from data_prep.request import Request, checked_own_name
 from paper import VIEWS, stated
@@ -39,7 +39,7 @@ def _ava(arguments: argparse.Namespace) -> None:
     source = Copy(
         arguments.root, arguments.partition, arguments.seed, Fraction(arguments.delta), rule, arguments.images
     )
-    own = {"small_rule": rule} if small else {"delta": deltas.plain(arguments.delta)}
+    own = {"small_rule": rule} if small else {"delta": plain(arguments.delta)}
     _prepare(arguments, source, source.name, {"partition": arguments.partition, **own})
 
 
@@ -76,7 +76,7 @@ def _photos(arguments: argparse.Namespace) -> None:
         help = commands.module("data_prep", "photos", "--help")
         raise UserError(f"photos needs --root DIR with --list FILE, or --good DIR with --bad DIR ({help})")
     numbers = {name: getattr(arguments, name) for name in ("threshold", "test_share")}
-    parameters = {name: _plain(value) for name, value in numbers.items() if value is not None}
+    parameters = {name: plain(value) for name, value in numbers.items() if value is not None}
     _prepare(arguments, source, "", parameters | {f"{noun}_column": name for noun, name in columns.items()})
 
 
@@ -255,12 +255,6 @@ def _share(text: str) -> Decimal:
     if not 0 < share < 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return share
-
-
-def _plain(number: Decimal) -> str:
-    """A number as it is written without an exponent and without zeros at the end."""
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 if __name__ == "__main__":

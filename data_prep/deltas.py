@@ -3,7 +3,7 @@
 import argparse
 from decimal import Decimal
 
-from data_prep.readers.lists import number
+from data_prep.readers.lists import number, plain
 from paper import stated
 
 SMALLEST = Decimal("0.000001")  # names the dataset
@@ -16,11 +16,6 @@ def delta(text: str) -> Decimal:
         limit = f"0 <= D < {threshold}, with at most 6 decimals"
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is not in {limit}")
     return value
-
-
-def plain(value: Decimal) -> str:
-    """A delta as names and parameters have it: no exponent, no zeros at the end."""
-    return f"{value.normalize():f}"
 
 
 def named(base: str, value: Decimal) -> str:

@@ -10,7 +10,6 @@ import tempfile
 from collections import deque
 from collections.abc import Sequence
 from multiprocessing import Pipe
-from types import TracebackType
 
 import numpy as np
 
@@ -78,12 +77,7 @@ class Scorer:
         self._send(Work(tuple(map(self._task, self.nets)), shape, self.gpu, self.pads))
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
         self.connection.close()

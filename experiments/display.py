@@ -1,7 +1,6 @@
 """What a person sees while runs are at work: a bar for each run on a terminal, lines elsewhere."""
 
 import time
-from types import TracebackType
 from typing import Any
 
 from rich.console import Console
@@ -43,12 +42,7 @@ class Display:
         self.progress.start()
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.progress.stop()
 
     def listen(self, job: Job, message: dict[str, Any]) -> None:

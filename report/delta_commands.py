@@ -7,6 +7,7 @@ from typing import Any
 
 import commands
 from data_prep import deltas
+from data_prep.readers.lists import plain
 from data_prep.request import Request
 from paper import NETWORKS, VIEWS
 from report.deltas import USUAL, Deltas
@@ -34,7 +35,7 @@ def _chosen(option: str, names: tuple[str, ...], variants: list[tuple[str, str]]
 
 def _preparation(base: str, value: Decimal, content: dict[str, Any] | None, data: Path) -> str:
     """The command that prepares the dataset with a delta: as that of delta 0 was, where it is there."""
-    name, delta = deltas.named(base, value), deltas.plain(value)
+    name, delta = deltas.named(base, value), plain(value)
     if content and content.get("inputs"):
         inputs = {option: Path(path) for option, path in content["inputs"].items()}
         views, encoded = tuple(content["views"]), bool(content.get("encoded"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from data_prep.deltas import plain
+from data_prep.readers.lists import plain
 from paper import stated
 from report.deltas import DeltaLine, Deltas
 from report.line import DASH

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep import deltas, summary
+from data_prep.readers.lists import plain
 from dataset import own_table
 from paper import Row
 from report import datasets
@@ -94,7 +95,7 @@ def _prepared(base: str, value: Decimal, data: Path) -> dict[str, Any] | None:
     folder = data / deltas.named(base, value)
     content = summary.read(folder, summary.FOR_RUNS | {"parameters": dict})
     there = content and content["parameters"].get("delta")
-    if content and value and there != deltas.plain(value):
+    if content and value and there != plain(value):
         raise UserError(f"{folder} has delta {there}, not the one of its name; prepare it with another --name")
     return content
 

@@ -91,6 +91,12 @@ def number(text: str) -> Decimal | None:
     return Decimal(text.replace(",", "."))
 
 
+def plain(value: Decimal) -> str:
+    """A number as it is written without an exponent and without zeros at the end."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 @cache
 def votes(text: str) -> int | None:
     """How many people voted, 0 for an empty cell; None if the text is no such number."""
