@@ -1,9 +1,11 @@
 """The paper's numbers and ours, read from paper.toml: each with its section or with our reason."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ NETWORKS = ("alexnet", "vgg16")
 VIEWS = ("global", "local")
 STARTS = PRETRAINED, SCRATCH, FROZEN = ("pretrained", "scratch", "frozen")  # how a net begins: the first is the paper's
 LAST_LAYER = "fc8_aesthetics"
+EDIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # the name of a person's edit
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Row:
     """One row of a table, `accuracy` in percent.
 
     `network` and `view` are None for a method that the paper cites, `accuracy` is None where the paper has none. The
-    paper's rows are all of the start `pretrained`.
+    paper's rows are all of the start `pretrained`, without an edit, to the iteration that is reported.
     """
 
     label: str
@@ -39,6 +42,13 @@ class Row:
     view: str | None = None
     accuracy: float | None = None
     start: str = PRETRAINED
+    edit: str = ""  # the name of a person's edit
+    to: int | None = None  # the last iteration of runs that are longer
+
+    @property
+    def variant(self) -> str:
+        """What the folders and files of the row's runs are called."""
+        return variant_name(self.network, self.view, self.start, self.edit)
 
 
 @dataclass(frozen=True)
@@ -71,9 +81,21 @@ class PaperClaim:
     cited: str | None  # the cited method that it is a comparison with
 
 
-def variant_name(network: str, view: str, start: str = PRETRAINED) -> str:
-    """What folders and files of a variant are called, e.g. alexnet_global; of another start alexnet_global_scratch."""
-    return f"{network}_{view}" if start == PRETRAINED else f"{network}_{view}_{start}"
+def variant_name(network: str, view: str, start: str = PRETRAINED, edit: str = "") -> str:
+    """What folders and files of a variant are called, e.g. alexnet_global; of another start alexnet_global_scratch.
+
+    A named edit of it has the name behind a plus sign: alexnet_global+lr-0.0005.
+    """
+    return f"{network}_{view}" + (f"_{start}" if start != PRETRAINED else "") + (f"+{edit}" if edit else "")
+
+
+def variant_parts(name: str) -> tuple[str, str, str, str] | None:
+    """The network, view, start and edit of a variant of this name; None where there can be none."""
+    origin, plus, edit = name.partition("+")
+    if plus and not EDIT.fullmatch(edit):
+        return None
+    parts = {variant_name(*names): names for names in product(NETWORKS, VIEWS, STARTS)}.get(origin)
+    return parts and (*parts, edit)
 
 
 @cache

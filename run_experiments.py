@@ -16,21 +16,32 @@ from paper import DATASETS, NETWORKS, PRETRAINED, ROOT, STARTS, VIEWS, stated, t
 
 def run(arguments: argparse.Namespace) -> int:
     from dataset import known
-    from experiments.runs import runs
     from experiments.sweep import run
 
-    dataset = known(arguments.dataset, arguments.data)
-    wanted = runs(dataset, arguments.network, arguments.view, arguments.seeds, arguments.start)
-    return run(wanted, options(arguments), arguments.dry_run)
+    known(arguments.dataset, arguments.data)
+    return run(wanted(arguments), options(arguments), arguments.dry_run)
+
+
+def wanted(arguments: argparse.Namespace) -> list:
+    """The runs that `run` is asked for, by their variants or by what these consist of."""
+    from experiments.runs import of_variants, runs
+
+    if not arguments.variant:
+        return runs(arguments.dataset, arguments.network, arguments.view, arguments.seeds, arguments.start)
+    of_all = {"--network": arguments.network != NETWORKS, "--view": arguments.view != VIEWS}
+    of_all |= {"--start": arguments.start != [PRETRAINED]}
+    for option in (option for option, is_given in of_all.items() if is_given):
+        raise UserError(f"--variant names a network, a view and a start: leave out {option}")
+    return of_variants(arguments.dataset, arguments.variant, arguments.seeds)
 
 
 def table(arguments: argparse.Namespace) -> None:
     from report import datasets
-    from report.starts import with_starts
+    from report.rows import with_ours
     from report.tables import render
 
     results = existing(arguments.results)
-    asked = with_starts(datasets.table(arguments.name, arguments.data, results), results, arguments.start)
+    asked = with_ours(datasets.table(arguments.name, arguments.data, results), results, arguments.start)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     print(render(asked, results, arguments.format, width))
 
@@ -235,6 +246,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--dataset", metavar="NAME", required=True, help=names)
     variants(sub)
     starts(sub, [PRETRAINED], PRETRAINED)
+    sub.add_argument("--variant", nargs="+", metavar="V", help="by name, as alexnet_global+lr-0.0005 (docs/by_hand.md)")
     first = stated("finetuning.seed")
     sub.add_argument("--seeds", nargs="+", type=seed, default=[first], metavar="S", help=f"(default: {first})")
     device(sub)

@@ -64,7 +64,7 @@ def export(
     predicted = None
     if result and record["inputs"].get("dataset") == dataset_digest(data / net.dataset):
         predicted = [prediction.p_good for prediction in result.predictions]
-    name = f"{net.dataset}_{net.network}_{net.view}.caffemodel"
+    name = "_".join(net.name.split("/")[:2]) + ".caffemodel"
     with _whole_or_not_there(out) as folder:
         prob = write_pair(net, folder, name)
         shutil.copyfile(Path(__file__).with_name(EXAMPLE), folder / EXAMPLE)

@@ -90,6 +90,7 @@ def of_run(folder: RunFolder) -> ScoringNet:
     start = run.get("start", PRETRAINED)
     if run.get("view") not in VIEWS or start not in STARTS:
         raise UserError(f"{folder.path / 'run.json'} is damaged: its run has no view, or a start that there is not")
+    variant = variant_name(run["network"], run["view"], start, run.get("edit", ""))
     net = messages.read(path, caffe_pb2.NetParameter())
     solver = messages.read(folder.path / SOLVER, caffe_pb2.SolverParameter())
     layers = list(layers_in(net, solver, caffe_pb2.TEST))
@@ -99,7 +100,7 @@ def of_run(folder: RunFolder) -> ScoringNet:
     if data.transform_param.mirror:
         notes.append(f"{path}: the test photos were mirrored at random (mirror: true in TEST), these are not")
     return ScoringNet(
-        name=f"{run['dataset']}/{variant_name(run['network'], run['view'], start)}/{folder.path.name}",
+        name=f"{run['dataset']}/{variant}/{folder.path.name}",
         dataset=run["dataset"],
         network=run["network"],
         view=_view(path, data),

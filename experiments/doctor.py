@@ -13,13 +13,13 @@ from types import MappingProxyType
 
 import psutil
 
-import commands
 from caffe_build.install import describe
 from data_prep import space
 from experiments import doctor_datasets, gpus, memory, planning, preflight, weights
 from experiments.finding import Finding
 from experiments.job import Job
 from experiments.planning import Options
+from experiments.prototxts import missing
 from experiments.run_folder import RunFolder
 from experiments.runs import Run
 from experiments.unwritten import unwritten
@@ -47,9 +47,12 @@ def examine(
     models = dict.fromkeys(weights.of_start(run.dataset, run.network, run.start) for run in runs)
     found += [_model(model, fetch_models) for model in models if model]
     found += [
-        Finding("prototxt", f"{path} is missing: `{commands.make('prototxt')}` writes it", True)
-        for path in dict.fromkeys(run.solver for run in runs if run.dataset in DATASETS)
-        if not path.exists()
+        Finding("prototxt", text, True)
+        for text in dict.fromkeys(
+            missing(run, options.data)
+            for run in runs
+            if (run.dataset in DATASETS or run.edit) and not run.solver.exists()
+        )
     ]
     try:
         is_folder = not options.results.exists() or options.results.resolve().is_dir()
@@ -71,6 +74,7 @@ def check_up(
 
     `deep`: every record of the datasets is read, too.
     """
+    runs = planning.lasting(runs, options)
     found = examine(runs, options, photos, fetch_models)
     if deep:
         for dataset in dict.fromkeys(run.dataset for run in runs):

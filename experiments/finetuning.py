@@ -19,7 +19,7 @@ import numpy as np
 from caffe.proto import caffe_pb2
 
 from data_prep import manifest
-from experiments import record, snapshots, transfer
+from experiments import continuation, record, snapshots, transfer
 from experiments.course import Course, kept_iterations, stops
 from experiments.evaluation import Scores, TestPass
 from experiments.failures import with_advice
@@ -39,6 +39,11 @@ def finetune(job: Job, pulse: Pulse) -> None:
     """Take a run from its newest snapshot, or from its start, to its last iteration."""
     photos = manifest.test_photos(job.data / job.run.dataset)
     snapshot = snapshots.newest(job.folder.snapshots)
+    if snapshot is None and job.origin:
+        pulse.report(phase="copying")
+        snapshot = continuation.take_over(job)
+        if snapshot is None:
+            pulse.report(warning=f"{job.origin.path.name} has no sound snapshot: {job.run.name} begins at iteration 0")
     snapshots.discard_after(prefix(job), snapshot.iteration if snapshot else 0)
     snapshots.prune(prefix(job), KEPT_SNAPSHOTS)
     edits = record.begin(job, snapshot, pulse.report)

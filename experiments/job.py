@@ -41,6 +41,7 @@ class Job:
     inputs: dict[str, str]  # SHA-256 of what decides the result
     command: str  # as the user typed it, ready to be pasted
     threads: int | None  # BLAS threads, one setting for the whole run; None leaves them to BLAS
+    origin: RunFolder | None = None  # the run that a longer one continues, where it has not begun
     gpu: int | None = None  # None: on the CPU
 
     def to_json(self) -> str:
@@ -49,13 +50,14 @@ class Job:
     @staticmethod
     def from_json(text: str | bytes) -> "Job":
         fields: dict[str, Any] = json.loads(text)
-        model = fields.pop("weights")
+        model, origin = fields.pop("weights"), fields.pop("origin")
         return Job(
             run=Run(**fields.pop("run")),
             folder=RunFolder(Path(fields.pop("folder")["path"])),
             data=Path(fields.pop("data")),
             weights=Path(model) if model else None,
             prototxts=Prototxts(**fields.pop("prototxts")),
+            origin=RunFolder(Path(origin["path"])) if origin else None,
             **fields,
         )
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep import summary
-from experiments import prototxts, weights
+from experiments import continuation, prototxts, weights
 from experiments.job import Job, changed
 from experiments.kept_files import Unreadable
 from experiments.run_folder import RunFolder
 from experiments.runs import Run
 from files import sha256
 from paper import stated
+from prototxt import messages
+from prototxt.messages import caffe_pb2
 
 THREADS = "OPENBLAS_NUM_THREADS"
 
@@ -37,7 +39,7 @@ class Options:
 
 def job(run: Run, options: Options, threads: int | None) -> Job:
     """The job of a run; `threads` is for one that has not begun. Raises UserError where it cannot be done."""
-    folder = run.folder(options.results.resolve())
+    folder, origin = run.folder(options.results.resolve()), None
     if folder.is_locked():
         raise UserError(f"{folder.path}: another process is at work on this run; `status` shows how far it is")
     texts = prototxts.resolve(run, options.data, options.max_iter, options.evaluate_every)
@@ -55,6 +57,9 @@ def job(run: Run, options: Options, threads: int | None) -> Job:
             raise UserError(f"{folder.path} holds a run without its run.json: move it away")
         _check_same(folder, record["inputs"], decisive, texts.max_iter)
         threads = record.get("threads", threads)
+    elif run.to and (origin := continuation.origin(run, folder, decisive, texts.max_iter)):
+        with origin.reading():
+            threads = origin.record().get("threads", threads)
     return Job(
         run=run,
         folder=folder,
@@ -64,7 +69,21 @@ def job(run: Run, options: Options, threads: int | None) -> Job:
         inputs=decisive,
         command=options.command,
         threads=threads,
+        origin=origin,
     )
+
+
+def lasting(runs: Iterable[Run], options: Options) -> list[Run]:
+    """The runs with the last iteration that is asked for: by --max-iter, or by a person in the solver."""
+    return [run.lasting(options.max_iter or _max_iter(run)) for run in runs]
+
+
+def _max_iter(run: Run) -> int:
+    """What the solver says; 0 where it cannot be read, or is to be written: what comes next finds out."""
+    try:
+        return messages.read(run.solver, caffe_pb2.SolverParameter()).max_iter
+    except UserError:
+        return 0
 
 
 def is_done(job: Job) -> bool:

@@ -12,9 +12,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import commands
 from data_prep.stores import fingerprint
 from dataset import find
 from experiments import remarks
@@ -87,6 +88,8 @@ def resolve(run: Run, data: Path, max_iter: int | None = None, evaluate_every: i
     `max_iter` and `evaluate_every` take the place of the solver's. Raises UserError where they cannot run.
     """
     data = data.resolve()
+    if run.edit and not run.solver.exists():
+        raise UserError(missing(run, data))
     written = messages.read(run.solver, caffe_pb2.SolverParameter())
     net_file = net_path(run.solver, written)
     written_net, is_upgraded = read_net(net_file)
@@ -116,6 +119,15 @@ def resolve(run: Run, data: Path, max_iter: int | None = None, evaluate_every: i
         marks=marks,
         unrepeatable=unrepeatable,
     )
+
+
+def missing(run: Run, data: Path) -> str:
+    """What is said where a run's solver is not there: the command that writes it."""
+    if not run.edit:
+        return f"{run.solver} is missing: `{commands.make('prototxt')}` writes it"
+    origin = replace(run, edit="").variant
+    command = commands.module("prototxt", "--copy", origin, "--as", run.edit, *commands.place("data", data))
+    return f"{run.solver} is missing: `{command}` copies {origin}, to be edited"
 
 
 def net_path(solver_file: Path, solver: caffe_pb2.SolverParameter) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 from data_prep import summary
 from dataset import preparation_notes
-from experiments.edits import differences
+from experiments.edits import changes, differences
 from experiments.job import Job, changed
 from experiments.planning import inputs
 from experiments.prototxts import resolve
@@ -38,6 +38,7 @@ def begin(job: Job, snapshot: Snapshot | None, report: Callable[..., None]) -> d
         "run": asdict(run),
         "inputs": job.inputs,
         "edited": {name: name in diffs for name in ("train_val", "solver")},
+        "changes": changes(run, texts, job.data) if diffs else [],
         "overridden": texts.overridden,
         "marks": sorted({*earlier.get("marks", ()), *marks}),
         "weights": job.weights and str(job.weights),

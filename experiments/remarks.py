@@ -32,7 +32,7 @@ def shown(path: Path) -> Path:
 
 def overridden(run: Run, dataset: Dataset, written: caffe_pb2.SolverParameter) -> Iterator[str]:
     """A line for each field of DRIVEN that a person set."""
-    text = generated_solver(dataset, run.network, run.view, run.start)
+    text = generated_solver(dataset, run.network, run.view, run.start, run.edit)
     generated = messages.parse(text, caffe_pb2.SolverParameter())
     for field, instead in DRIVEN.items():
         theirs = _line(written, field)

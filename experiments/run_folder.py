@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ RECORD = {
     "threads": int | None,
     "failure": str,
     "edited": dict,
+    "changes": list,
     "marks": list,
     "attempts": list,
     "dataset": dict,
@@ -197,6 +198,18 @@ class RunFolder:
             return False
 
     @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep others from working in the folder while its files are read; UserError where one is at work already."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(locked(self.path / "lock", shared=True))
+            except Held:
+                raise UserError(f"{self.path}: a process is at work on this run: wait for its end") from None
+            except FileNotFoundError:
+                pass  # nobody ever worked here: it was copied without its lock
+            yield
+
+    @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the folder for this process; UserError where another one does."""
         try:
@@ -224,14 +237,45 @@ class RunFolder:
         return read_json(self.done, {"iteration": int}, {"sha256": dict})
 
 
-def seed_folders(variant: Path) -> list[RunFolder]:
-    """The runs of one variant, <results>/<dataset>/<network>_<view>, by rising seed; see also strangers()."""
-    return [RunFolder(path) for path in sorted(filter(seed_of, _listed(variant)), key=seed_of)]
+def folder_name(seed: int, to: int | None = None) -> str:
+    """The name of a run's folder in that of its variant: seed-1; of one that is longer than usual seed-1-to-30000."""
+    return f"seed-{seed}" + (f"-to-{to}" if to else "")
+
+
+def seed_and_end(path: Path) -> tuple[int, int | None] | None:
+    """The seed, from 1, and the last iteration if there is one, in the name of a run's folder; None of another name."""
+    found = re.fullmatch(r"seed-([1-9][0-9]*)(?:-to-([1-9][0-9]*))?", path.name)
+    return (int(found[1]), found[2] and int(found[2])) if found else None
+
+
+def seed_of(path: Path) -> int | None:
+    """The seed in the name of a run's folder; None where it has another name."""
+    found = seed_and_end(path)
+    return found and found[0]
+
+
+def run_folders(variant: Path) -> list[RunFolder]:
+    """The runs of one variant, <results>/<dataset>/<network>_<view>, by seed and length; see also strangers()."""
+    there = {path: numbers for path in _listed(variant) if (numbers := seed_and_end(path))}
+    return [RunFolder(path) for path in sorted(there, key=lambda path: (there[path][0], there[path][1] or 0))]
+
+
+def seed_folders(variant: Path, to: int | None = None) -> list[RunFolder]:
+    """The runs of one variant that end as usual, or at iteration `to`, by rising seed."""
+    return [folder for folder in run_folders(variant) if seed_and_end(folder.path)[1] == to]
+
+
+def ends(variant: Path) -> list[int]:
+    """The last iterations of the longer runs of a variant, each once; none where seed_folders says why not."""
+    try:
+        return sorted({end for folder in run_folders(variant) if (end := seed_and_end(folder.path)[1])})
+    except Unreadable:
+        return []
 
 
 def strangers(variant: Path) -> list[Path]:
     """What lies among the runs of a variant, and is none by its name: a run that somebody moved aside, say."""
-    return sorted(path for path in _listed(variant) if not seed_of(path) and not path.name.startswith("."))
+    return sorted(path for path in _listed(variant) if not seed_and_end(path) and not path.name.startswith("."))
 
 
 def _listed(variant: Path) -> list[Path]:
@@ -241,12 +285,6 @@ def _listed(variant: Path) -> list[Path]:
         return []
     except OSError as error:
         raise Unreadable(f"{variant}: {error.strerror}") from None
-
-
-def seed_of(path: Path) -> int | None:
-    """The seed, from 1, in the name of a run's folder; None where it has another name."""
-    found = re.fullmatch(r"seed-([1-9][0-9]*)", path.name)
-    return int(found[1]) if found else None
 
 
 def _checked_predictions(path: Path, digest: str | None, record: dict[str, Any]) -> list[Prediction]:

@@ -5,6 +5,7 @@ from user_error import UserError
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -48,6 +49,18 @@ def take(solver: "caffe.SGDSolver", prefix: Path, seconds: float, losses: list[f
     snapshot = Snapshot(iteration, seconds, losses, {file.name: sha256(file) for file in files})
     write_atomically(marker, json.dumps(asdict(snapshot)) + "\n")
     return snapshot
+
+
+def copy(snapshot: Snapshot, source: Path, target: Path) -> None:
+    """Copy a snapshot's files from one prefix to another; it counts there once its marker is, which is copied last."""
+    target.parent.mkdir(exist_ok=True)
+    for suffix in ("caffemodel", "solverstate"):
+        file = _file(target, snapshot.iteration, suffix)
+        partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+        shutil.copyfile(_file(source, snapshot.iteration, suffix), partial)
+        sync(partial)
+        partial.replace(file)
+    write_atomically(_marker(target.parent, snapshot.iteration), json.dumps(asdict(snapshot)) + "\n")
 
 
 def newest(folder: Path, last: int | None = None, kind: str = "") -> Snapshot | None:

@@ -23,7 +23,7 @@ LINES_OF_A_DIFF = 30  # on the screen; the run's folder has all
 
 def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
     """Do what is left of `runs`; the exit status: 0 all done, 1 some failed, 130 stopped on request."""
-    console = LoudConsole()
+    console, runs = LoudConsole(), planning.lasting(runs, options)
     _require(doctor.examine(runs, options))
     new = unwritten(runs, options.data)
     outdated = planning.of_another_dataset((run for run in runs if run.variant in {file.name for file in new}), options)
@@ -41,6 +41,9 @@ def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
         left = [(weights.pretrained(job.run.dataset, job.run.network).bytes, job.folder) for job in jobs]
         _require([doctor.disk(left, options.results)])
     _warn(console, (line for job in jobs for line in job.prototxts.programs))
+    for job in jobs:
+        if begins := _beginning(job):
+            _say(console, begins)
     trials = preflight.try_out(jobs)
     _show_edits(console, jobs, trials)
     _warn(console, (line for job in jobs for line in job.prototxts.warnings))
@@ -87,6 +90,17 @@ def _plan(runs: Sequence[Run], options: Options) -> tuple[list[Job], list[str], 
         except UserError as error:
             refused[run.name] = str(error)
     return jobs, done, refused
+
+
+def _beginning(job: Job) -> str | None:
+    """Where a longer run begins, unless it has begun."""
+    if not job.run.to or job.folder.holds_work():
+        return None
+    usual = job.run.lasting(0)
+    if job.origin is None:
+        return f"{job.run.name}: begins at iteration 0: {usual.name} has no snapshot of the same inputs"
+    reached = job.origin.newest_snapshot()
+    return f"{job.run.name}: continues {job.origin.path.name} from iteration {reached:,}, which stays as it is"
 
 
 def _require(findings: Sequence[Finding]) -> None:

@@ -19,7 +19,7 @@ def unwritten(runs: Iterable[Run], data: Path) -> list[GeneratedFile]:
     be read: doctor.examine says why.
     """
     variants = dict.fromkeys(
-        (run.dataset, run.network, run.view, run.start) for run in runs if run.dataset not in DATASETS
+        (run.dataset, run.network, run.view, run.start) for run in runs if run.dataset not in DATASETS and not run.edit
     )
     if not variants:
         return []

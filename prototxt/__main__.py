@@ -1,7 +1,8 @@
-"""Write the networks' prototxts and the solvers again: `python -m prototxt [--force]`. A person's edits are kept."""
+"""Write the networks' prototxts and the solvers again, or copy a variant's to be edited. A person's edits are kept."""
 
 from user_error import exit_with_status
 
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from arguments import Parser
 from dataset import find
 from paper import DATASETS, ROOT
 from prototxt.generated import GeneratedFile, write_generated
+from prototxt.named_edit import copy
 from prototxt.writer import of_dataset, to_deploy
 
 
@@ -18,6 +20,17 @@ def generated_files(data: Path = ROOT / "data") -> Iterator[GeneratedFile]:
     yield from to_deploy()
     for name in DATASETS:
         yield from of_dataset(find(name, data))
+
+
+def copy_to_edit(parser: Parser, arguments: Namespace) -> None:
+    """Copy a variant's files, and say where they are and how they run."""
+    if not (arguments.copy and arguments.name) or arguments.dataset or arguments.force:
+        parser.error("--copy and --as belong together, without --dataset or --force")
+    for path in copy(arguments.copy, arguments.name, arguments.data, arguments.out):
+        print(f"written: {path}")
+    dataset, _, variant = arguments.copy.partition("/")
+    words = ["--variant", f"{variant}+{arguments.name}", *commands.place("data", arguments.data)]
+    print(f"edit them, then: {commands.run(dataset, *words)}")
 
 
 def main() -> None:
@@ -31,7 +44,14 @@ def main() -> None:
     )
     parser.add_argument("--force", action="store_true", help="overwrite edited files too")
     parser.add_argument("--out", type=Path, default=ROOT, metavar="DIR", help="write below this folder instead")
+    parser.add_argument(
+        "--copy", metavar="VARIANT", help="copy this one's files to be edited, e.g. ava-large/alexnet_global; with --as"
+    )
+    parser.add_argument("--as", dest="name", metavar="NAME", help="what your edit is called, e.g. lr-0.0005")
     arguments = parser.parse_args()
+    if arguments.copy or arguments.name:
+        copy_to_edit(parser, arguments)
+        return
     one = arguments.dataset and find(arguments.dataset, arguments.data)
     changed = 0
     for file in of_dataset(one) if one else generated_files():

@@ -41,6 +41,13 @@ def outcome_of_writing(path: Path, name: str, text: str, force: bool = False) ->
     return "written" if force or _is_generated(content, name) else "kept"
 
 
+def without_mark(path: Path) -> str:
+    """The text of a file below its mark, where it has one."""
+    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")  # comments may be in any encoding
+    first, newline, rest = text.partition("\n")
+    return rest if newline and first.startswith(MARK.partition("{")[0]) else text
+
+
 def _is_generated(content: bytes, name: str) -> bool:
     """Whether write_generated wrote this for `name`, and nobody touched it since."""
     mark, _, text = content.partition(b"\n")

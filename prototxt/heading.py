@@ -6,8 +6,8 @@ from paper import PRETRAINED, ROOT, reported_iteration, stated, variant_name
 from prototxt.starts import SAID
 
 
-def heading(dataset: Dataset, network: str, view: str, start: str = PRETRAINED) -> str:
-    """Comment lines, each ended."""
+def heading(dataset: Dataset, network: str, view: str, start: str = PRETRAINED, edit: str = "") -> str:
+    """Comment lines, each ended; those of a named edit have no number of the paper's."""
     name, table = dataset.name, dataset.table
     (row,) = (row for row in table.rows if (row.network, row.view) == (network, view))
     where = f"Table {table.name} ({table.source}): {table.title}" if table.source else table.title
@@ -15,11 +15,15 @@ def heading(dataset: Dataset, network: str, view: str, start: str = PRETRAINED) 
     model = of_start(name, network, start)
     weights = f" --weights={model.path.relative_to(ROOT)}" if model else ""
     device, threads = (" --cpu", f"OPENBLAS_NUM_THREADS={stated('demo.threads')} ") if dataset.is_demo else ("", "")
-    solver = f"solvers/{name}/{variant_name(network, view, start)}.prototxt"
+    variant = variant_name(network, view, start, edit)
+    solver = f"solvers/{name}/{variant}.prototxt"
     caffe = f"{threads}.venv/bin/caffe train --solver={solver}{weights}"
     asked = f"--dataset {name} --network {network} --view {view}"
     if start != PRETRAINED:
         number, asked = f", {SAID[start]}", f"{asked} --start {start}"
+    if edit:
+        origin = variant_name(network, view, start)
+        number, asked = f", a copy of {origin} to be edited: {edit}", f"--dataset {name} --variant {variant}"
     lines = [
         where,
         f"{row.label}{number}",

@@ -6,13 +6,13 @@ from prototxt.heading import heading
 from prototxt.starts import base_lr
 
 
-def solver(dataset: Dataset, network: str, view: str, start: str = PRETRAINED) -> str:
-    """The text of solvers/<dataset>/<network>_<view>[_<start>].prototxt."""
-    variant = f"{dataset.name}/{variant_name(network, view, start)}"
+def solver(dataset: Dataset, network: str, view: str, start: str = PRETRAINED, edit: str = "") -> str:
+    """The text of solvers/<dataset>/<network>_<view>[_<start>].prototxt, or what an edit of this name begins from."""
+    variant = f"{dataset.name}/{variant_name(network, view, start, edit)}"
     every = stated("demo.evaluate_every" if dataset.is_demo else "evaluation.every")
     snapshot = stated("demo.snapshot_every" if dataset.is_demo else "evaluation.snapshot_every")
     return f"""\
-{heading(dataset, network, view, start)}\
+{heading(dataset, network, view, start, edit)}\
 net: "prototxt/{variant}/train_val.prototxt"
 type: "SGD"
 base_lr: {base_lr(network, start)}

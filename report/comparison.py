@@ -79,6 +79,20 @@ def difference(ours: Sequence[list[Prediction]], others: Sequence[list[Predictio
     return Difference(points, p, number, how)
 
 
+def of_groups(ours: Sequence[SeedResult], others: Sequence[SeedResult], name: str) -> tuple[Difference | None, str]:
+    """How some results differ from those called `name`, by equal seeds; or None, and why they cannot be compared."""
+    first, second = ours[0], others[0]
+    if first.result.iteration != second.result.iteration:
+        return None, f"{name} is at iteration {second.result.iteration:,}"
+    if first.record["inputs"].get("weights") != second.record["inputs"].get("weights"):
+        return None, "from another pretrained model"
+    pairs = of_equal_seeds(ours, others)
+    if not pairs[0]:
+        return None, "no seed was run of both"
+    told = difference(*pairs)
+    return told, "" if told else "tested on other photos"
+
+
 def paired(ours: Sequence[list[Prediction]], others: Sequence[list[Prediction]]) -> np.ndarray | None:
     """For each pair and photo 1 where ours alone is right, -1 where the other alone is, else 0; None: other photos."""
     right = same_photos([*ours, *others])

@@ -5,13 +5,12 @@ from user_error import UserError
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import product
 from pathlib import Path
 
 from dataset import find, listed, may_be, own_table, prepared
 from experiments.kept_files import Unreadable
 from experiments.run_folder import RunFolder
-from paper import DATASETS, NETWORKS, STARTS, VIEWS, Table, tables, variant_name
+from paper import DATASETS, Table, tables, variant_parts
 
 
 def table(name: str, data: Path, results: Path) -> Table:
@@ -46,16 +45,19 @@ def all_tables(data: Path, results: Path) -> list[Table]:
 
 def has_results(name: str, results: Path) -> bool:
     """Whether there are runs of a dataset of this name, by the names of the folders."""
-    variants = (variant_name(*names) for names in product(NETWORKS, VIEWS, STARTS))
-    return may_be(name) and any(os.path.isdir(results / name / variant) for variant in variants)
+    return may_be(name) and any(map(variant_parts, _folders(results / name)))
 
 
 def _with_results(results: Path) -> Iterator[str]:
+    yield from (name for name in _folders(results) if has_results(name, results))
+
+
+def _folders(place: Path) -> list[str]:
+    """The names of the folders in one; none where it cannot be listed."""
     try:
-        names = os.listdir(results)
+        return [name for name in os.listdir(place) if os.path.isdir(place / name)]
     except OSError:
-        return
-    yield from (name for name in names if has_results(name, results))
+        return []
 
 
 def _rules(folder: Path) -> Iterator[str]:

@@ -17,7 +17,7 @@ from data_prep.readers.lists import plain
 from dataset import own_table
 from paper import Row
 from report import datasets
-from report.comparison import Difference, difference, of_equal_seeds
+from report.comparison import Difference, of_groups
 from report.evidence import Variant
 from report.line import Line
 from report.results import SeedResult, found
@@ -133,15 +133,6 @@ def _training_photos(group: list[SeedResult], content: dict[str, Any] | None) ->
 
 def _compared(group: list[SeedResult], others: list[SeedResult]) -> tuple[Difference | None, str]:
     """How the results of a delta differ from those of delta 0, or why they are not compared."""
-    ours, theirs = group[0], others[0]
-    if ours.result.iteration != theirs.result.iteration:
-        return None, f"delta 0 is at iteration {theirs.result.iteration:,}"
-    if ours.record.get("edited") != theirs.record.get("edited"):
+    if group[0].record.get("edited") != others[0].record.get("edited"):
         return None, "not edited alike"
-    if ours.record["inputs"].get("weights") != theirs.record["inputs"].get("weights"):
-        return None, "from another pretrained model"
-    pairs = of_equal_seeds(group, others)
-    if not pairs[0]:
-        return None, "no seed was run of both"
-    told = difference(*pairs)
-    return told, "" if told else "tested on other photos"
+    return of_groups(group, others, "delta 0")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from experiments.kept_files import Unreadable
-from experiments.run_folder import Evaluation, Result
+from experiments.run_folder import Evaluation, Result, ends
 from paper import NETWORKS, PRETRAINED, SCRATCH, VIEWS, Table, reported_iteration
 from report.results import Found, SeedResult, found
 from report.verdicts import NOT_RUN, OPEN, Part
@@ -20,6 +20,7 @@ class Evidence:
     table: Table
     found: dict[Variant, Found]
     scratch: dict[Variant, Found] = field(default_factory=dict)  # those that began from scratch
+    longer: dict[Variant, list[Found]] = field(default_factory=dict)  # those beyond the reported iteration, by length
 
     @property
     def reported(self) -> int:
@@ -33,6 +34,16 @@ class Evidence:
     def from_scratch(self, variant: Variant) -> list[SeedResult]:
         """The same of those that began from scratch."""
         return self.scratch[variant].at(self.reported)
+
+    def beyond(self, variant: Variant) -> list[SeedResult]:
+        """The results of the reported iteration, in the runs that went beyond it; those that went furthest."""
+        longer = [run for there in self.longer.get(variant, ()) for group in there.groups[:1] for run in group]
+        ends = [(end.iteration, run) for run in (*self.runs(variant), *longer) if (end := kept(run))]
+        furthest = max((iteration for iteration, _ in ends), default=0)
+        if furthest <= self.reported:
+            return []
+        those = [(run, kept(run, self.reported)) for iteration, run in ends if iteration == furthest]
+        return list({run.seed: replace(run, result=then) for run, then in those if then}.values())
 
     def label(self, variant: Variant) -> str:
         (row,) = (row for row in self.table.rows if (row.network, row.view) == variant)
@@ -61,7 +72,13 @@ def of_table(table: Table, results: Path) -> Evidence:
         {(row.network, row.view): found(table, replace(row, start=start), results) for row in rows}
         for start in (PRETRAINED, SCRATCH)
     )
-    return Evidence(table, fine_tuned, scratch)
+    longer = {
+        (row.network, row.view): [
+            found(table, replace(row, to=end), results) for end in ends(results / table.dataset / row.variant)
+        ]
+        for row in rows
+    }
+    return Evidence(table, fine_tuned, scratch, longer)
 
 
 def variants(names: dict[str, str]) -> list[Variant]:

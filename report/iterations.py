@@ -92,7 +92,7 @@ def stable(_claim: PaperClaim, evidence: Evidence) -> list[Part]:
 
 def overfits(claim: PaperClaim, evidence: Evidence) -> list[Part]:
     """Whether a run that went further has fewer photos right at its end than at the iteration that is reported."""
-    longer = {variant: list(_longer(evidence.runs(variant), evidence.reported)) for variant in variants(claim.better)}
+    longer = {variant: evidence.beyond(variant) for variant in variants(claim.better)}
     tests = sum(map(bool, longer.values()))
     parts = []
     for variant, runs in longer.items():
@@ -136,13 +136,6 @@ def _place(gpu: object) -> str:
     if gpu is None:
         return CPU
     return str(gpu.get("name")) if isinstance(gpu, dict) else str(gpu)
-
-
-def _longer(runs: Sequence[SeedResult], reported: int) -> list[SeedResult]:
-    """The runs that went beyond the iteration that is reported, those that went furthest."""
-    ends = {run.seed: result.iteration for run in runs if (result := kept(run))}
-    furthest = max(ends.values(), default=0)
-    return [run for run in runs if ends.get(run.seed) == furthest > reported]
 
 
 def _losses(runs: Sequence[SeedResult], first: int, last: int) -> str:

@@ -30,3 +30,8 @@ class Line:
     seeds: int = 0
     status: str = ""
     interval: str | None = None  # how low and high were worked out: Wilson, of one run; bootstrap, of several seeds
+    changes: str | None = None  # of a named edit: what a person changed
+    origin: str | None = None  # the label of the net that it is an edit of; ours less that net's:
+    origin_difference: float | None = None  # in points
+    origin_p: float | None = None  # two-sided
+    beside_origin: str | None = None  # both in words, or why they cannot be compared

@@ -29,6 +29,7 @@ def notes(table: Table, lines: list[Line], results: Path) -> list[str]:
         texts.insert(0, text)
     texts += [f"Unreadable: {line}" for _, f in there for line in f.unreadable]
     texts += explained({row.start for row, _ in there} - {PRETRAINED})
+    texts += _edits(lines)
     texts += _intervals(lines)
     for name, each in seeds:
         texts += _of_a_run(name, each.record)
@@ -47,6 +48,13 @@ def notes(table: Table, lines: list[Line], results: Path) -> list[str]:
         has_own_test = any(note.startswith(missing) for note in noted)
         texts += [*_sufficient(lines), *_assumptions(table, has_own_test)]
     return [shortened(text, LONGEST, " ... (the rest is in run.json)") for text in texts]
+
+
+def _edits(lines: list[Line]) -> Iterator[str]:
+    """How each named edit does beside the net that it is an edit of."""
+    for line in lines:
+        if line.origin:
+            yield f"{line.method} ({line.changes or 'edited'}), beside {line.origin}: {line.beside_origin}."
 
 
 def shortened(text: str, longest: int, end: str) -> str:

@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from data_prep.photos import BAD, GOOD
-from paper import Table, reported_iteration, stated, variant_name
+from paper import PRETRAINED, Row, Table, reported_iteration, stated
 from report import photos, testset
 from report.claims import Claim, claims
 from report.evidence import of_table
@@ -24,8 +24,8 @@ from report.links import Link, to_files
 from report.notes import notes
 from report.provenance import Preparation, preparations
 from report.results import SeedResult, found
+from report.rows import with_ours
 from report.start_figures import figures
-from report.starts import with_starts
 from report.tables import lines, printed, title_of
 from report.testset import Photos, TestPhoto
 from report.variants import Shown, Variant, variant
@@ -56,7 +56,7 @@ class Content:
 
 def content(table: Table, data: Path, results: Path, out: Path) -> Content:
     """What the runs below `results` say of a table, for a page in `out`; `data` may have its photos."""
-    papers, table = table, with_starts(table, results)
+    papers, table = table, with_ours(table, results)
     table_lines = lines(table, results)
     rows = list(_rows(table, table_lines, results))
     runs = [(_name(row, each), each) for row in rows for each in row.group]
@@ -142,9 +142,16 @@ def _rows(table: Table, table_lines: list[Line], results: Path) -> Iterator[_Row
             continue
         groups = found(table, row, results).groups or [[]]
         for number, group in enumerate(groups):
-            anchor = variant_name(row.view, row.network, row.start).replace("_", "-")
+            anchor = "-".join(filter(None, (row.view, row.network, *_what_else(row))))
             anchor += f"-{number + 1}" if number else ""
             yield _Row(anchor, next(left), row.view, group, not number)
+
+
+def _what_else(row: Row) -> Iterator[str]:
+    """What sets a row apart from the paper's, for an anchor."""
+    yield row.start if row.start != PRETRAINED else ""
+    yield row.edit and f"edit-{row.edit}"
+    yield f"to-{row.to}" if row.to else ""
 
 
 def _name(row: _Row, each: SeedResult) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 from experiments.kept_files import Unreadable
 from experiments.run_folder import Result, RunFolder, seed_folders, seed_of, strangers
-from paper import Row, Table, reported_iteration, variant_name
+from experiments.runs import Run
+from paper import Row, Table, reported_iteration
 
 NO_RUN = "its name is not seed-<number>"
 
@@ -40,14 +41,16 @@ class Found:
 
 def found(table: Table, row: Row, results: Path) -> Found:
     """The results of a row below `results`."""
-    variant = results / table.dataset / variant_name(row.network, row.view, row.start)
-    wanted, done, states = reported_iteration(table.dataset), [], []
+    variant = results / table.dataset / row.variant
+    wanted, done, states = row.to or reported_iteration(table.dataset), [], []
     try:
-        folders, unreadable = seed_folders(variant), [f"{path}: {NO_RUN}" for path in strangers(variant)]
+        folders = seed_folders(variant, row.to)
+        unreadable = [] if row.to else [f"{path}: {NO_RUN}" for path in strangers(variant)]
     except Unreadable as error:
         return Found([], ["unreadable"], [str(error)])
     for folder in folders:
         try:
+            check_place(run_of(table, row, folder), folder)
             result = folder.result(wanted) or folder.result()
             if result is None:
                 states.append(folder.state())
@@ -59,6 +62,18 @@ def found(table: Table, row: Row, results: Path) -> Found:
         done.append(SeedResult(seed_of(folder.path), folder, result))
         unreadable += _of_the_course(folder)
     return Found(list(_groups(done, wanted)), states, unreadable)
+
+
+def run_of(table: Table, row: Row, folder: RunFolder) -> Run:
+    """The run whose place a folder of a row is, by its name."""
+    return Run(table.dataset, row.network, row.view, seed_of(folder.path), row.start, row.edit, row.to)
+
+
+def check_place(run: Run, folder: RunFolder) -> None:
+    """Raise Unreadable where a folder in the place of a run holds another one: somebody renamed or copied it."""
+    record = folder.record()
+    if record and (other := run.other_in(record)):
+        raise Unreadable(f"{folder.path}: holds the run {other}, whose place it is not: move it back")
 
 
 def _of_the_course(folder: RunFolder) -> Iterator[str]:

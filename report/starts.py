@@ -1,33 +1,13 @@
-"""Rows of nets that do not begin as the paper's do, below the row that they belong to, and what is said of them."""
+"""What is said of nets that do not begin as the paper's do."""
 
-import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
 
 from scipy.stats import mannwhitneyu
 
 from experiments.run_folder import Prediction, Result
-from paper import FROZEN, PRETRAINED, SCRATCH, STARTS, Row, Table, stated, variant_name
+from paper import FROZEN, SCRATCH, STARTS, stated
 
 LABELS = {SCRATCH: "from scratch", FROZEN: "frozen"}
-
-
-def with_starts(table: Table, results: Path, starts: Sequence[str] | None = None) -> Table:
-    """The table with a row for each other start of which there are runs, below that of the fine-tuned net.
-
-    Such a row has no number of the paper's. With `starts` the rows of these alone, whether there are runs or not.
-    """
-    return replace(table, rows=tuple(row for each in table.rows for row in _rows(table, each, results, starts)))
-
-
-def _rows(table: Table, row: Row, results: Path, starts: Sequence[str] | None) -> Iterator[Row]:
-    if starts is None or PRETRAINED in starts:
-        yield row
-    for start, label in LABELS.items() if row.network else ():
-        folder = results / table.dataset / variant_name(row.network, row.view, start)
-        if start in starts if starts else os.path.isdir(folder):
-            yield replace(row, label=f"{row.label}, {label}", accuracy=None, start=start)
 
 
 def explained(starts: Collection[str]) -> Iterator[str]:

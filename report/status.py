@@ -8,10 +8,11 @@ from pathlib import Path
 from tabulate import tabulate
 
 from experiments.kept_files import Unreadable
-from experiments.run_folder import RunFolder, seed_folders, seed_of, strangers
+from experiments.run_folder import RunFolder, run_folders, seed_and_end, strangers
 from experiments.runs import Run, runs
 from paper import PRETRAINED, STARTS, Table, reported_iteration, stated
-from report.results import NO_RUN
+from report.results import NO_RUN, check_place
+from report.rows import edits
 from report.starts import learnt_nothing
 
 
@@ -25,6 +26,8 @@ def status(tables: Iterable[Table], results: Path, starts: Sequence[str] | None 
         for run in runs(table.dataset, seeds=[stated("finetuning.seed")], starts=starts or STARTS):
             if starts or run.start == PRETRAINED or os.path.isdir(results / run.variant):
                 rows += [[table.name, *row] for row in _variant(table, run, results)]
+            for edit in edits(results / table.dataset, (run.network, run.view, run.start)):
+                rows += [[table.name, *row] for row in _variant(table, replace(run, edit=edit), results)]
     return tabulate(rows, ["table", "run", "state", "iteration", "note"], "simple")
 
 
@@ -32,21 +35,22 @@ def _variant(table: Table, run: Run, results: Path) -> Iterator[list[str]]:
     """The rows of one variant: its first seed and all others that are there, then what is no run."""
     variant = results / run.variant
     try:
-        seeds = {run.seed, *(seed_of(folder.path) for folder in seed_folders(variant))}
+        numbers = {(run.seed, None), *(seed_and_end(folder.path) for folder in run_folders(variant))}
         others = strangers(variant)
     except Unreadable as error:
         yield [run.variant, "unreadable", "", str(error)]
         return
-    for seed in sorted(seeds):
-        each = replace(run, seed=seed)
-        yield [each.name, *_state(table, each.folder(results))]
+    for seed, end in sorted(numbers, key=lambda each: (each[0], each[1] or 0)):
+        each = replace(run, seed=seed, to=end)
+        yield [each.name, *_state(table, each, each.folder(results))]
     for path in others:
         yield [f"{run.variant}/{path.name}", "ignored", "", NO_RUN]
 
 
-def _state(table: Table, folder: RunFolder) -> list[str]:
+def _state(table: Table, run: Run, folder: RunFolder) -> list[str]:
     """State, iteration of how many, and why or what next."""
     try:
+        check_place(run, folder)
         return _readable_state(table, folder)
     except Unreadable as error:
         return ["unreadable", "", str(error)]

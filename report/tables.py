@@ -6,7 +6,7 @@ import json
 import statistics
 import textwrap
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from tabulate import tabulate
 
 from experiments.kept_files import Unreadable
 from paper import Row, Table, reported_iteration, stated, tables
+from report.edited import beside_its_origin, changes
 from report.line import DASH, Line
 from report.measures import Measures, mean_interval, measures
 from report.notes import notes
@@ -77,7 +78,8 @@ def _lines(table: Table, row: Row, results: Path) -> Iterator[Line]:
     there = found(table, row, results)
     for number, group in enumerate(there.groups):
         seeds = f" (seed {', '.join(str(each.seed) for each in group)})" if number else ""
-        yield line_of(table, row, row.label + seeds, group)
+        line = line_of(table, row, row.label + seeds, group)
+        yield replace(line, **beside_its_origin(table, row, group, results)) if row.edit else line
     if not there.groups:
         yield Line(row.label, row.accuracy, status=", ".join(sorted(set(there.states))) or "missing")
 
@@ -104,16 +106,18 @@ def line_of(table: Table, row: Row, method: str, group: list[SeedResult]) -> Lin
         iterations=group[0].result.iteration,
         minutes=_minutes(group),
         seeds=len(group),
-        status=_status(table, group),
+        status=_status(table, row, group),
         interval=of_mean and of_mean.kind,
     )
 
 
-def _status(table: Table, group: list[SeedResult]) -> str:
+def _status(table: Table, row: Row, group: list[SeedResult]) -> str:
     """'done', or what sets the line apart from the generated variant at the paper's iteration."""
     marks = list(filter(None, [learnt_nothing([seed.result for seed in group])]))
     if any(any(seed.record.get("edited", {}).values()) for seed in group):
-        marks.append("edited")
+        marks.append((row.edit and changes(group[0].record)) or "edited")
+    elif row.edit:
+        marks.append("not edited yet")
     if any(seed.record.get("marks") for seed in group):
         marks.append("see notes")
     wanted, iteration = reported_iteration(table.dataset), group[0].result.iteration

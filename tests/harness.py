@@ -19,6 +19,7 @@ from experiments.launch import environment
 CODE = ("caffe_build", "data_prep", "experiments", "prototxt", "solvers", "report", "models")
 TRAIN, TEST = 40, 23  # photos; 23 is no multiple of the test batch
 MAX_ITER, SNAPSHOT_EVERY, EVALUATE_EVERY = 12, 3, 4
+LONG = 399  # iterations of a run that is stopped in between; a longer one has another folder
 ALEXNET = "demo/alexnet_global"
 
 
@@ -73,9 +74,9 @@ def record(checkout, variant=ALEXNET, seed=1) -> dict:
     return json.loads((run_folder(checkout, variant, seed) / "run.json").read_text())
 
 
-def wait_for_iteration(checkout, iteration: int, process: subprocess.Popen) -> None:
+def wait_for_iteration(checkout, iteration: int, process: subprocess.Popen, name="seed-1") -> None:
     """Until Caffe's log says that it is there, or the process has ended."""
-    log = run_folder(checkout) / "caffe.log"
+    log = run_folder(checkout).with_name(name) / "caffe.log"
     while process.poll() is None and not (log.exists() and f"Iteration {iteration} " in log.read_text()):
         time.sleep(0.01)
 

@@ -11,6 +11,7 @@ from data_prep.datums import encoded_record, raw_frame
 from data_prep.manifest import COLUMNS
 from data_prep.stores import checkpoint
 from experiments.run_folder import Evaluation, Prediction, RunFolder
+from paper import variant_parts
 
 PHOTOS = 60
 LISTS = {"train": "a" * 64, "test": "b" * 64}
@@ -68,6 +69,14 @@ def predictions(seed: int, count: int = PHOTOS) -> list[Prediction]:
     return found
 
 
+def run_of(variant: str, seed: int) -> dict:
+    """What run.json says of the run of a variant, <dataset>/<variant>."""
+    dataset, _, name = variant.partition("/")
+    return {"dataset": dataset, "seed": seed} | dict(
+        zip(("network", "view", "start", "edit"), variant_parts(name), strict=True)
+    )
+
+
 def run(results: Path, variant: str, seed: int = 1, iteration: int = 400, edited: bool = False, rows=None) -> RunFolder:
     """A finished run that was resumed once."""
     folder = RunFolder(results / variant / f"seed-{seed}")
@@ -87,7 +96,7 @@ def run(results: Path, variant: str, seed: int = 1, iteration: int = 400, edited
     }  # fmt: skip
     folder.write_record(
         {
-            "run": {"seed": seed},
+            "run": run_of(variant, seed),
             "inputs": {"net": "edited" if edited else "generated", "weights": "c" * 64},
             "edited": {"train_val": edited, "solver": False},
             "dataset": {"photos": {"train": 100, "test": len(rows)}, "rule": RULE, "lists_sha256": LISTS},

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from harness import (
     ALEXNET,
+    LONG,
     MAX_ITER,
     RUN,
     RUN_ALL,
@@ -51,7 +52,7 @@ def kill(process: subprocess.Popen) -> None:
 
 def test_a_finished_result_stays_while_the_run_is_continued(checkout):
     call(checkout, *to(4))
-    process = start(checkout, *to(2000))
+    process = start(checkout, *to(LONG))
     wait_for_iteration(checkout, 8, process)
     assert re.search(r"^Global view, AlexNet .* 4 of 400 iterations$", call(checkout, "table", "demo"), re.M)
     kill(process)
@@ -63,7 +64,7 @@ def test_a_finished_result_stays_while_the_run_is_continued(checkout):
 
 
 def test_a_run_beyond_what_is_asked_for_is_refused_and_keeps_what_it_has(checkout):
-    process = start(checkout, *to(2000))
+    process = start(checkout, *to(LONG))
     wait_for_iteration(checkout, 8, process)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
@@ -222,7 +223,7 @@ def test_leftovers_of_killed_writers_are_removed_and_a_persons_files_stay(checko
 
 
 def test_a_stop_is_heard_from_the_first_moment_of_a_child_on(checkout):
-    process = start(checkout, *to(2000))
+    process = start(checkout, *to(LONG))
     while not children(process.pid) and process.poll() is None:
         time.sleep(0.001)
     while process.poll() is None and not (run_folder(checkout) / "caffe.log").exists():

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from harness import (
     ALEXNET,
+    LONG,
     MAX_ITER,
     RUN,
     RUN_ALL,
@@ -95,7 +96,7 @@ def test_a_killed_run_ends_in_the_weights_of_an_undisturbed_one_and_of_stock_caf
 
 
 def test_ctrl_c_takes_a_snapshot_and_stops_and_the_same_command_resumes(checkout):
-    process = start(checkout, *RUN, "--max-iter", "2000")
+    process = start(checkout, *RUN, "--max-iter", str(LONG))
     wait_for_iteration(checkout, 1, process)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=30)
@@ -109,7 +110,7 @@ def test_ctrl_c_takes_a_snapshot_and_stops_and_the_same_command_resumes(checkout
 
 
 def test_a_second_ctrl_c_stops_at_once_and_nothing_taken_before_is_lost(checkout):
-    process = start(checkout, *RUN, "--max-iter", "2000")
+    process = start(checkout, *RUN, "--max-iter", str(LONG))
     wait_for_iteration(checkout, SNAPSHOT_EVERY + 1, process)
     child = children(process.pid)[0]
     os.kill(child, signal.SIGSTOP)  # it cannot take the snapshot that the first one asks for
@@ -125,13 +126,13 @@ def test_a_second_ctrl_c_stops_at_once_and_nothing_taken_before_is_lost(checkout
 
 
 def test_a_second_driver_leaves_a_run_alone_that_is_at_work(checkout):
-    first = start(checkout, *RUN, "--max-iter", "2000")
+    first = start(checkout, *RUN, "--max-iter", str(LONG))
     wait_for_iteration(checkout, 1, first)
-    output = call(checkout, *RUN, "--max-iter", "2000", status=2)
+    output = call(checkout, *RUN, "--max-iter", str(LONG), status=2)
     assert len(output.splitlines()) == 1
     assert "another process is at work on this run" in output
     deadline = time.monotonic() + 20
-    while not re.search(rf"{ALEXNET}/seed-1 +running +\d+ of 2,000 +\d:\d\d:\d\d left", call(checkout, "status")):
+    while not re.search(rf"{ALEXNET}/seed-1 +running +\d+ of {LONG} +\d:\d\d:\d\d left", call(checkout, "status")):
         assert time.monotonic() < deadline
     first.send_signal(signal.SIGTERM)
     assert first.wait(30) == 130

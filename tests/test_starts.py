@@ -14,7 +14,7 @@ from report import starts
 from report.claims import claims
 from report.datasets import has_results
 from report.provenance import preparations
-from report.starts import with_starts
+from report.rows import with_ours
 from report.status import status
 from report.tables import lines, render
 
@@ -181,15 +181,15 @@ def test_rows_from_scratch_are_below_the_papers_and_leave_them_as_they_are(tmp_p
         claims_of_the_paper(tmp_path),
         status([DEMO], tmp_path),
     )
-    assert with_starts(DEMO, tmp_path) == DEMO
+    assert with_ours(DEMO, tmp_path) == DEMO
     sample.run(tmp_path, SCRATCH, rows=sample.predictions(7))
     assert (lines(DEMO, tmp_path), render(DEMO, tmp_path, "json"), claims_of_the_paper(tmp_path)) == before[:3]
-    shown = lines(with_starts(DEMO, tmp_path), tmp_path)
+    shown = lines(with_ours(DEMO, tmp_path), tmp_path)
     (place,) = (number for number, line in enumerate(shown) if line.method == "Global view, AlexNet, from scratch")
     assert shown[place - 1].method == "Global view, AlexNet"
     assert (shown[place].paper, shown[place].difference) == (None, None)
     assert shown[:place] + shown[place + 1 :] == before[0]
-    text = render(with_starts(DEMO, tmp_path), tmp_path, "text")
+    text = render(with_ours(DEMO, tmp_path), tmp_path, "text")
     assert "- From scratch: every layer begins from its filler" in text
     listed = status([DEMO], tmp_path).splitlines()
     (added,) = {" ".join(line.split()) for line in listed} - {" ".join(line.split()) for line in before[3].splitlines()
@@ -201,7 +201,7 @@ def test_a_number_of_the_papers_is_never_beside_a_run_of_another_start(tmp_path)
     three = tables()["III"]
     for start in OTHERS:
         sample.run(tmp_path, f"ava-large/vgg16_local_{start}", iteration=10_000)
-    shown = lines(with_starts(three, tmp_path), tmp_path)
+    shown = lines(with_ours(three, tmp_path), tmp_path)
     assert [line.method for line in shown][1:4] == [
         "Local view, VGGNet", "Local view, VGGNet, from scratch", "Local view, VGGNet, frozen"
     ]  # fmt: skip
@@ -218,9 +218,9 @@ def test_where_the_numbers_come_from_says_scratch_in_the_place_of_a_models_sha25
 
 def test_starts_that_are_asked_for_are_shown_alone_with_dashes_for_what_is_missing(tmp_path):
     sample.run(tmp_path, SCRATCH)
-    shown = lines(with_starts(DEMO, tmp_path, ["scratch"]), tmp_path)
+    shown = lines(with_ours(DEMO, tmp_path, ["scratch"]), tmp_path)
     assert [line.status for line in shown] == ["missing", "missing", "done", "missing"]
-    assert {row.start for row in with_starts(DEMO, tmp_path, [PRETRAINED]).rows} == {PRETRAINED}
+    assert {row.start for row in with_ours(DEMO, tmp_path, [PRETRAINED]).rows} == {PRETRAINED}
     assert status([DEMO], tmp_path, ["scratch"]).count("_scratch/seed-1") == 4
     assert has_results("mine", tmp_path) is False
     (tmp_path / "mine/vgg16_local_scratch").mkdir(parents=True)
@@ -242,7 +242,7 @@ def test_one_answer_for_all_is_said_and_no_better_than_chance_is_not_learnt():
 def test_a_net_that_did_not_learn_is_a_result_with_a_mark(tmp_path):
     rows = [replace(p, p_good=0.7, predicted=1) for p in sample.predictions(1)]
     sample.run(tmp_path, SCRATCH, rows=rows)
-    (line,) = (line for line in lines(with_starts(DEMO, tmp_path), tmp_path) if line.ours is not None)
+    (line,) = (line for line in lines(with_ours(DEMO, tmp_path), tmp_path) if line.ours is not None)
     assert line.status == "did not learn: says good for all"
     assert line.ours == pytest.approx(line.majority)
     assert "; did not learn: says good for all" in status([DEMO], tmp_path)
