@@ -26,7 +26,7 @@ def copy_to_edit(parser: Parser, arguments: Namespace) -> None:
     """Copy a variant's files, and say where they are and how they run."""
     if not (arguments.copy and arguments.name) or arguments.dataset or arguments.force:
         parser.error("--copy and --as belong together, without --dataset or --force")
-    for path in copy(arguments.copy, arguments.name, arguments.data, arguments.out):
+    for path in copy(arguments.copy, arguments.name, arguments.data, ROOT, arguments.out):
         print(f"written: {path}")
     dataset, _, variant = arguments.copy.partition("/")
     words = ["--variant", f"{variant}+{arguments.name}", *commands.place("data", arguments.data)]

@@ -16,8 +16,8 @@ from prototxt.heading import heading
 from prototxt.messages import caffe_pb2
 
 
-def copy(origin: str, edit: str, data: Path, root: Path) -> list[str]:
-    """Copy the net and the solver of `origin`, <dataset>/<variant>, as the edit of this name; the paths, from `root`.
+def copy(origin: str, edit: str, data: Path, root: Path, out: Path) -> list[str]:
+    """Copy the net and the solver of `origin`, <dataset>/<variant>, as the edit of this name; the paths, from `out`.
 
     Both are copied as they are there, a person's edits and comments included; the solver names the new net. Raises
     UserError where there is no such variant, or where the edit is there already.
@@ -32,7 +32,7 @@ def copy(origin: str, edit: str, data: Path, root: Path) -> list[str]:
     if not source.exists():
         raise UserError(f"{source} is not there: type `{commands.module('prototxt', *_writing(dataset, data))}` first")
     for path in (net_path, solver_path):
-        if (root / path).exists():
+        if (out / path).exists():
             raise UserError(f"{path} is there already: edit it, or give another name with --as")
     solver = messages.read(source, caffe_pb2.SolverParameter())
     net = root / solver.net
@@ -45,8 +45,8 @@ def copy(origin: str, edit: str, data: Path, root: Path) -> list[str]:
         solver_path: _headed(_with_fields(source, fields), old, new),
     }
     for path, text in texts.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(root / path, text.encode(errors="surrogateescape"))
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(out / path, text.encode(errors="surrogateescape"))
     return list(texts)
 
 

@@ -33,7 +33,7 @@ def test_the_parts_of_a_variants_name_are_found_again_or_there_is_none():
 
 
 def test_a_copy_differs_from_the_generated_files_in_its_heading_and_its_own_name(checkout):
-    assert copy(ALEXNET, EDIT, checkout / "data", checkout) == [
+    assert copy(ALEXNET, EDIT, checkout / "data", checkout, checkout) == [
         f"prototxt/{VARIANT}/train_val.prototxt",
         f"solvers/{VARIANT}.prototxt",
     ]
@@ -52,7 +52,7 @@ def test_a_copy_keeps_what_a_person_wrote_and_follows_the_solver_to_its_net(chec
     edit(solver, "net: .*", "# net: \"no\"\n  net : 'mine.prototxt' # 网络")
     edit(solver, "base_lr: .*", "base_lr: 0.5 # bold\r")
     (checkout / "mine.prototxt").write_bytes("# 我的 ".encode("gbk") + b'\nname: "mine"\n')
-    copy(ALEXNET, EDIT, checkout / "data", checkout)
+    copy(ALEXNET, EDIT, checkout / "data", checkout, checkout)
     copied = (checkout / f"solvers/{VARIANT}.prototxt").read_text()
     assert f'# net: "no"\n  net : "prototxt/{VARIANT}/train_val.prototxt" # 网络\n' in copied
     assert "base_lr: 0.5 # bold\n" in copied
@@ -73,18 +73,18 @@ def test_a_copy_keeps_what_a_person_wrote_and_follows_the_solver_to_its_net(chec
 def test_what_cannot_be_copied_is_refused_and_nothing_is_written(checkout, origin, name, said):
     before = sorted(checkout.rglob("*"))
     with pytest.raises(UserError, match=re.escape(said)):
-        copy(origin, name, checkout / "data", checkout)
+        copy(origin, name, checkout / "data", checkout, checkout)
     assert sorted(checkout.rglob("*")) == before
 
 
 def test_a_copy_never_overwrites_one(checkout):
-    copy(ALEXNET, EDIT, checkout / "data", checkout)
+    copy(ALEXNET, EDIT, checkout / "data", checkout, checkout)
     with pytest.raises(UserError, match="is there already: edit it, or give another name with --as"):
-        copy(ALEXNET, EDIT, checkout / "data", checkout)
+        copy(ALEXNET, EDIT, checkout / "data", checkout, checkout)
 
 
 def test_make_prototxt_leaves_a_named_edit_alone(checkout):
-    copy(ALEXNET, EDIT, checkout / "data", checkout)
+    copy(ALEXNET, EDIT, checkout / "data", checkout, checkout)
     assert VARIANT not in {file.name for file in of_dataset(find("demo", checkout / "data"))}
 
 
@@ -92,7 +92,7 @@ def test_an_edit_runs_under_its_name_in_stock_caffes_bits_and_says_what_was_chan
     said = call(checkout, *RUN, status=2)
     assert f"prototxt --copy {ALEXNET} --as {EDIT} --data" in said
     assert f"` copies {ALEXNET}, to be edited" in said
-    copy(ALEXNET, EDIT, checkout / "data", checkout)
+    copy(ALEXNET, EDIT, checkout / "data", checkout, checkout)
     edit(checkout / f"solvers/{VARIANT}.prototxt", "base_lr: .*", "base_lr: 0.0005")
     edit(checkout / f"prototxt/{VARIANT}/train_val.prototxt", "dropout_ratio: 0.5", "dropout_ratio: 0.25", count=1)
     call(checkout, *RUN)

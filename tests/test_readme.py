@@ -47,6 +47,7 @@ def prototxt_program(words: list[str], monkeypatch) -> None:
     from prototxt import __main__ as program
 
     monkeypatch.setattr(program, "write_generated", lambda *_: "unchanged")
+    monkeypatch.setattr(program, "copy", lambda *_: [])
     monkeypatch.setattr(sys, "argv", ["prototxt", *words])
     program.main()
 
