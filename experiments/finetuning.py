@@ -44,7 +44,10 @@ def finetune(job: Job, pulse: Pulse) -> None:
         snapshot = continuation.take_over(job)
         if snapshot is None:
             pulse.report(warning=f"{job.origin.path.name} has no sound snapshot: {job.run.name} begins at iteration 0")
-    snapshots.discard_after(prefix(job), snapshot.iteration if snapshot else 0)
+    begins, reached = snapshot.iteration if snapshot else 0, job.folder.newest_snapshot()
+    if reached > begins:
+        pulse.report(warning=f"the snapshot of iteration {reached:,} is damaged: {job.run.name} begins at {begins:,}")
+    snapshots.discard_after(prefix(job), begins)
     snapshots.prune(prefix(job), KEPT_SNAPSHOTS)
     edits = record.begin(job, snapshot, pulse.report)
     solver = build(job)

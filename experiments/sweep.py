@@ -134,7 +134,9 @@ def _say_what_is_left(console: Console, left: Sequence[Run], results: Path, prob
         _say(console, f"{name}: cannot run: {reason}")
     for run in left:
         if run.name not in problems:
-            _say(console, f"{run.name}: to do ({run.folder(results).state()})")
+            folder = run.folder(results)
+            done_at = f" at iteration {folder.done_at():,}" if folder.state() == "done" else ""
+            _say(console, f"{run.name}: to do ({folder.state()}{done_at})")
     return 1 if problems else 0
 
 

@@ -58,7 +58,7 @@ def content(table: Table, data: Path, results: Path, out: Path) -> Content:
     """What the runs below `results` say of a table, for a page in `out`; `data` may have its photos."""
     papers, table = table, with_ours(table, results)
     table_lines = lines(table, results)
-    rows = list(_rows(table, table_lines, results))
+    rows = list(_rows(papers, table, table_lines, results))
     runs = [(_name(row, each), each) for row in rows for each in row.group]
     known = testset.read(table.dataset, data, [each.record for _, each in runs])
     with style():
@@ -74,7 +74,7 @@ def content(table: Table, data: Path, results: Path, out: Path) -> Content:
         table=table,
         title=title_of(table),
         printed=printed(table, table_lines),
-        best=max((row.line for row in rows if row.group), key=lambda line: line.ours, default=None),
+        best=max((row.line for row in rows if row.group and row.is_papers), key=lambda line: line.ours, default=None),
         notes=notes(table, table_lines, results),
         claims=claims(papers, results),
         variants=variants,
@@ -130,11 +130,12 @@ class _Row:
     line: Line
     view: str
     group: list[SeedResult]
-    is_usual: bool  # the first group of its row in the paper
+    is_usual: bool  # the first group of its row
+    is_papers: bool  # of a row that the paper has: what was run beside it is never the best
 
 
-def _rows(table: Table, table_lines: list[Line], results: Path) -> Iterator[_Row]:
-    """The lines of our own runs, in the order of the table."""
+def _rows(papers: Table, table: Table, table_lines: list[Line], results: Path) -> Iterator[_Row]:
+    """The lines of our own runs, in the order of the table, which has the rows of the paper's and more."""
     left = iter(table_lines)
     for row in table.rows:
         if row.network is None:
@@ -144,7 +145,7 @@ def _rows(table: Table, table_lines: list[Line], results: Path) -> Iterator[_Row
         for number, group in enumerate(groups):
             anchor = "-".join(filter(None, (row.view, row.network, *_what_else(row))))
             anchor += f"-{number + 1}" if number else ""
-            yield _Row(anchor, next(left), row.view, group, not number)
+            yield _Row(anchor, next(left), row.view, group, not number, row in papers.rows)
 
 
 def _what_else(row: Row) -> Iterator[str]:

@@ -10,12 +10,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from data_prep.photos import BAD, GOOD
-from paper import Table, variant_name
+from paper import PRETRAINED, Table
 from report import photos, plots, testset
 from report.figures import COLUMN, style, write_for_a_paper
 from report.measures import measures
 from report.page import marks
 from report.results import SeedResult, found
+from report.rows import with_ours
 from report.testset import Photos
 from report.variants import evaluations
 
@@ -68,10 +69,14 @@ def _made(table: Table, data: Path, results: Path) -> tuple[list[tuple[str, Figu
 
 
 def _groups(table: Table, results: Path) -> tuple[dict[str, list[SeedResult]], list[str]]:
-    """The usual runs of each variant that has a result, and a line for each run that cannot be read."""
-    there = {variant_name(row.network, row.view): found(table, row, results) for row in table.rows if row.network}
+    """The usual runs of each variant that has a result, and a line for each run that cannot be read.
+
+    Runs that went further are there too, as alexnet_global-to-30000.
+    """
+    rows = [row for row in with_ours(table, results, [PRETRAINED]).rows if row.network and not row.edit]
+    there = {f"{row.variant}-to-{row.to}" if row.to else row.variant: found(table, row, results) for row in rows}
     return (
-        {variant: each.groups[0] for variant, each in there.items() if each.groups},
+        {name: each.groups[0] for name, each in there.items() if each.groups},
         [line for each in there.values() for line in each.unreadable],
     )
 

@@ -280,3 +280,11 @@ def test_a_run_folder_that_cannot_be_used_fails_alone(checkout):
     assert re.search(rf"{ALEXNET}/seed-1: failed: .*caffe.log: Is a directory", output)
     assert f"{ALEXNET}/seed-2: done" in output
     assert "1 of 2 runs done, 1 failed" in output
+
+
+def test_a_damaged_snapshot_is_named_by_the_run_that_begins_before_it(checkout):
+    call(checkout, *to(3))
+    for path in (run_folder(checkout) / "snapshots").glob("*.solverstate"):
+        path.write_bytes(path.read_bytes()[:-9])
+    said = call(checkout, *to(4))
+    assert f"the snapshot of iteration 3 is damaged: {ALEXNET}/seed-1 begins at 0" in said
