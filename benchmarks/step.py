@@ -1,4 +1,4 @@
-"""One iteration of fine-tuning at full size, batches of the paper: Caffe against PyTorch, on the CPU or a GPU.
+"""One iteration of fine-tuning at full size, batches of the paper: Caffe against PyTorch, and a frozen net's.
 
 `python -m benchmarks.step JSON` is the process that is timed, benchmarks.torch_step its peer; they print seconds per
 iteration. Caffe reads its photos
@@ -19,7 +19,7 @@ from benchmarks.child import call
 from benchmarks.stopwatch import per_iteration
 from benchmarks.table import Comparison, in_turns
 from experiments.launch import environment
-from paper import NETWORKS, ROOT, stated
+from paper import FROZEN, NETWORKS, PRETRAINED, ROOT, stated
 
 ITERATIONS = {"alexnet": 10, "vgg16": 2}  # on the CPU; on a GPU a hundred times as many
 
@@ -45,6 +45,7 @@ class Trial:
     copy: str  # the stand-in of the project
     gpu: int | None = None
     cudnn: bool = True
+    start: str = PRETRAINED
 
     @property
     def iterations(self) -> int:
@@ -52,10 +53,14 @@ class Trial:
 
 
 def rows(rounds: int, copy: Path, gpu: int | None = None) -> Iterator[Comparison]:
-    """Caffe against PyTorch for both networks; on a GPU also with cuDNN against without. Each when it is known."""
+    """Caffe against PyTorch for both networks, and frozen against fine-tuned; on a GPU also with cuDNN against without.
+
+    Each when it is known.
+    """
     for network in NETWORKS:
         ours = Trial("caffe", network, str(copy), gpu)
         yield _row(ours, "PyTorch", replace(ours, framework="torch"), rounds)
+        yield _row(replace(ours, start=FROZEN), "the same fine-tuned", ours, rounds)
         if gpu is not None:
             yield _row(ours, "the same without cuDNN", replace(ours, cudnn=False), rounds)
 
@@ -64,14 +69,16 @@ def _row(ours: Trial, name: str, peer: Trial, rounds: int) -> Comparison:
     batch = stated(f"finetuning.batch_size.{ours.network}")
     place = "CPU" if ours.gpu is None else "GPU"
     mine, theirs = in_turns(rounds, lambda: _time(ours), lambda: _time(peer))
+    is_frozen = ours.start == FROZEN
+    limit = "the way forward, which both have" if is_frozen else LIMITS[ours.network]
     return Comparison(
-        what=f"an iteration of full-size {ours.network}, batch {batch}, {place}",
+        what=f"an iteration of full-size {ours.network}{', frozen' if is_frozen else ''}, batch {batch}, {place}",
         unit="s",
         ours=mine,
         peer=name,
         theirs=theirs,
-        limit=LIMITS[ours.network] if ours.gpu is None else "see its layers",
-        aim=AIMS[ours.network] if ours.gpu is None else None,
+        limit=limit if ours.gpu is None else "see its layers",
+        aim=AIMS[ours.network] if ours.gpu is None and not is_frozen else None,
     )
 
 
@@ -92,7 +99,7 @@ def solver(step: Trial):
     from prototxt.messages import parse, text
 
     copy = Path(step.copy)
-    prototxts = resolve(Run("ava-large", step.network, "global", seed=1), copy / "data")
+    prototxts = resolve(Run("ava-large", step.network, "global", 1, step.start), copy / "data")
     net = parse(prototxts.net, caffe_pb2.NetParameter())
     if not step.cudnn:
         for layer in net.layer:
