@@ -1,5 +1,7 @@
 """The .venv and the Python packages in it: as the requirements say, or set up from scratch."""
 
+from user_error import UserError
+
 import json
 import platform
 import sys
@@ -38,6 +40,8 @@ def install(venv: Path, requirements: Sequence[Path], log: Path) -> None:
     """Make .venv with the pinned packages, or add those that it lacks; replace one that is outdated or half-made."""
     wanted, held = hashes(requirements), installed(venv)
     if not held or any(held[name] != wanted[name] for name in held.keys() & wanted):
+        if venv.is_symlink():
+            raise UserError(f"{venv} is a link to {venv.resolve()}, which others may use: remove the link")
         held = {}
         (venv / STAMP).unlink(missing_ok=True)
         run([sys.executable, "-m", "venv", "--clear", venv], what="making .venv", log=log)

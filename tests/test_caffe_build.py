@@ -769,6 +769,15 @@ def test_a_venv_with_more_than_is_wanted_stays_and_one_with_less_is_added_to(tmp
     assert packages.are_installed(venv, both)
 
 
+def test_a_venv_that_is_a_link_is_left_to_those_who_use_it(tmp_path):
+    venv, requirements = finished_venv(tmp_path)
+    link = tmp_path / "link"
+    link.symlink_to(venv)
+    with pytest.raises(UserError, match="is a link to .*, which others may use: remove the link"):
+        packages.install(link, requirements, tmp_path / "log")
+    assert packages.are_installed(venv, requirements)
+
+
 def finished_venv(folder: Path) -> tuple[Path, list[Path]]:
     """Something like a .venv that was finished for two requirements files."""
     venv, requirements = folder / "venv", [folder / "requirements.txt", folder / "requirements-gpu.txt"]
