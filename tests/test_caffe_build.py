@@ -773,7 +773,7 @@ def test_a_venv_that_is_a_link_is_left_to_those_who_use_it(tmp_path):
     venv, requirements = finished_venv(tmp_path)
     link = tmp_path / "link"
     link.symlink_to(venv)
-    with pytest.raises(UserError, match="is a link to .*, which others may use: remove the link"):
+    with pytest.raises(UserError, match=r"is a link to .*, which others may use: remove the link"):
         packages.install(link, requirements, tmp_path / "log")
     assert packages.are_installed(venv, requirements)
 
