@@ -77,8 +77,7 @@ ADVICE = {
     "Cannot use GPU in CPU-only Caffe": "this Caffe is built for the CPU: type `make setup CUDA=1`, or give --cpu",
     "SerializeToOstream": "the disk may be full: make room",
     "No space left on device": "make room",
-    "mdb_status == 0": "the LMDB cannot be read: its folder must be readable, lock.mdb writable, and the data whole;"
-    " prepared again it is",
+    "mdb_status == 0": "the LMDB cannot be read: its folder must be readable and the data whole; prepared again it is",
     "SIGKILL": "the kernel does so when memory runs out: fewer runs side by side, or a smaller batch",
     "SIGBUS": "a file that was being read was cut short, an LMDB perhaps: prepare the dataset again",
 }
