@@ -3,12 +3,29 @@
 from user_error import FIX_FIRST
 
 import argparse
+import shlex
 import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line."""
+    """An ArgumentParser whose errors are one line.
+
+    The values of the options in `verbatim` may begin with a dash: --slurm --time=5 is --slurm=--time=5.
+    """
+
+    verbatim: Collection[str] = ()
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None):
+        words: list[str] = []
+        for word in sys.argv[1:] if args is None else args:
+            if words and words[-1] in self.verbatim:
+                words[-1] += f"={word}"
+            else:
+                words.append(word)
+        return super().parse_args(words, namespace)
 
     def error(self, message: str) -> NoReturn:
         print(f"error: {message} ({self.prog} --help)", file=sys.stderr)
@@ -40,6 +57,21 @@ def _whole(text: str, least: int, most: int) -> int:
         return int(digits)
     limit = f" to {most:,}" if int(digits) > most or len(text) >= 20 else ""
     raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number from {least}{limit}")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text as a shell takes them apart."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text[:80]!r}: {error}") from None
+
+
+def named_folder(text: str) -> Path:
+    """A folder's name; '' is none, as of a variable that is not set: it would be the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' names no folder: is a variable not set?")
+    return Path(text)
 
 
 def gpu_ids(text: str) -> list[int]:

@@ -4,6 +4,7 @@ from user_error import UserError
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 from data_prep import stores
 from data_prep.readers.partitions import Partition
@@ -35,19 +36,19 @@ def require_space(request: Request, partition: Partition) -> None:
     written = sum(path.stat().st_size for paths in growing for path in paths if path.is_file())
     passing = passing_need(request, partition)
     need = max(0, disk_need(request, partition) + passing - written)
-    free = _free(request)
-    if free < need:
+    left = free(request.folder)
+    if left < need:
         fix = "choose another disk with --out"
         if not request.encoded:
             smaller = disk_need(replace(request, encoded=True), partition) + passing
             fix += f", or take --encoded (JPEG inside, about {size(smaller)})"
-        raise UserError(f"{request.out}: {size(need)} are needed, {size(free)} are free; {fix}")
+        raise UserError(f"{request.out}: {size(need)} are needed, {size(left)} are free; {fix}")
 
 
 def disk_is_full(request: Request) -> str:
     """Say that the disk is full, or "" if there is still room for a checkpoint."""
-    free = _free(request)
-    return f"the disk is full, {size(free)} are free" if free < FULL else ""
+    left = free(request.folder)
+    return f"the disk is full, {size(left)} are free" if left < FULL else ""
 
 
 def size(number: float) -> str:
@@ -55,6 +56,7 @@ def size(number: float) -> str:
     return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.0f} MB"
 
 
-def _free(request: Request) -> int:
-    folder = request.folder.absolute()
+def free(folder: Path) -> int:
+    """Bytes that are free on the disk where a folder is, or will be."""
+    folder = folder.absolute()
     return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.is_dir())).free

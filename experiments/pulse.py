@@ -1,7 +1,8 @@
-"""What keeps a run in touch while Caffe works: it hears a stop, and says how far the run is."""
+"""What keeps a run in touch while Caffe works: it hears a stop, says how far the run is, and that it is at work."""
 
 import signal
 import time
+from collections.abc import Callable
 
 import caffe
 
@@ -12,6 +13,7 @@ from experiments.run_folder import Progress
 
 SECONDS_BETWEEN_MESSAGES = 0.2
 SECONDS_BETWEEN_NOTES = 1  # in progress.json
+SECONDS_BETWEEN_SIGNS = 30  # of life, in holder.json
 
 
 class Stopped(Exception):
@@ -25,7 +27,8 @@ class Pulse:
         self.job = job
         self.messages = messages
         self.stop_asked = False
-        self.last_message = self.last_note = 0.0
+        self.sign_of_life: Callable[[], None] = lambda: None  # of the folder's lock, while it is held
+        self.last_message = self.last_note = self.last_sign = 0.0
 
     def listen_for_signals(self) -> None:
         """From now on SIGINT and SIGTERM ask for a snapshot and a stop.
@@ -41,9 +44,17 @@ class Pulse:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
     def check_stop(self) -> None:
-        """Raise Stopped if a stop was asked for."""
+        """Raise Stopped if a stop was asked for; UserError where another machine took the run over."""
+        self.give_sign_of_life()
         if self.stop_asked:
             raise Stopped
+
+    def give_sign_of_life(self) -> None:
+        """Touch holder.json, unless the last time is a moment ago; UserError where another machine took the run."""
+        now = time.monotonic()
+        if now - self.last_sign > SECONDS_BETWEEN_SIGNS:
+            self.sign_of_life()
+            self.last_sign = now
 
     def beat(self, **message: object) -> None:
         """Raise Stopped if a stop was asked for; else send the message, unless the last one is a moment old."""

@@ -1,5 +1,7 @@
 """A run at work hears a stop before its next iteration, notes how far it is, and does not outlive its driver."""
 
+from user_error import UserError
+
 from types import SimpleNamespace
 
 import pytest
@@ -87,3 +89,25 @@ def test_a_run_whose_driver_is_gone_stops_as_if_asked_to(beating, clock):
     beating.report(phase="evaluating")
     with pytest.raises(Stopped):
         beating.check_stop()
+
+
+def test_signs_of_life_are_given_in_iterations_test_passes_and_replays_but_not_with_each(beating, clock):
+    given = []
+    beating.sign_of_life = lambda: given.append(clock.now)
+    before_iteration, _ = attached(beating, Course(0), [])
+    for _ in range(100):
+        clock.now += 1
+        for beat in (beating.check_stop, before_iteration, lambda: beating.beat(phase="batch 1 of 9 again")):
+            beat()
+    assert given == [1001, 1032, 1063, 1094]
+
+
+def test_a_run_that_another_machine_took_over_ends_before_its_next_iteration(beating, clock):
+    def lost():
+        raise UserError("n7 (job 31) has taken this run over")
+
+    beating.sign_of_life, happened = lost, []
+    before_iteration, _ = attached(beating, Course(0), happened)
+    with pytest.raises(UserError, match="taken this run over"):
+        before_iteration()
+    assert happened == []
