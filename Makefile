@@ -18,19 +18,21 @@ ifeq ($(origin CUHKPQ_ROOT),undefined)
 CUHKPQ_ROOT := $(wildcard /data/cuhkpq)
 endif
 RUN ?= demo/vgg16_global
-unexport AVA_ROOT CUHKPQ_ROOT EXTRA FROM PHOTOS RUN
+unexport AVA_ROOT CUHKPQ_ROOT EXTRA FROM PHOTOS RUN SLURM SLURM_PREPARE
 export AVA_ROOT_DIR := $(value AVA_ROOT)
 export CUHKPQ_ROOT_DIR := $(value CUHKPQ_ROOT)
 export EXTRA_DIR := $(value EXTRA)
 export FROM_DIR := $(value FROM)
 export PHOTOS_DIR := $(value PHOTOS)
 export RUN_NAME := $(value RUN)
+export SBATCH_WORDS := $(value SLURM)
+export PREPARATION_WORDS := $(value SLURM_PREPARE)
 ifneq ($(filter predict,$(MAKECMDGOALS)),)
 $(if $(value PHOTOS),,$(error PHOTOS is missing: make predict PHOTOS=DIR))
 endif
 
 # CUDA=1 or 0 chooses the Caffe that setup builds; unset, the one in .venv stays. For the paper's tables GPU=0,1 names
-# the cards and CPU=1 does without, and Caffe is built for GPUs where one can be seen.
+# the cards and CPU=1 does without, and Caffe is built for GPUs where one can be seen, or where jobs of Slurm have them.
 ifeq ($(origin CUDA)$(filter 0 1,$(CUDA)),environment)  # some systems have CUDA's folder there
 override CUDA :=
 endif
@@ -44,7 +46,7 @@ export GPU_IDS := $(or $(GPU),0)
 DEVICE = $(if $(CPU),--cpu,--gpu "$$GPU_IDS")
 ifneq ($(filter reproduce-%,$(MAKECMDGOALS)),)
 ifeq ($(CUDA)$(CPU),)
-CUDA := $(if $(shell command -v nvidia-smi),1)
+CUDA := $(if $(value SLURM)$(shell command -v nvidia-smi),1)
 endif
 else ifneq ($(if $(filter predict,$(MAKECMDGOALS)),,$(GPU)),)  # as it was called before
 ifeq ($(filter-out 0 1,$(GPU)),)
@@ -57,13 +59,13 @@ $(error GPU=$(GPU) names cards for reproduce-table-*; setup takes CUDA=1 or CUDA
 endif
 endif
 ifneq ($(filter reproduce-%,$(MAKECMDGOALS)),)
-ifeq ($(CUDA):$(CPU),1:)
+ifeq ($(CUDA):$(CPU)$(value SLURM),1:)
 setup: cards  # are looked at before Caffe is built for them
 endif
 endif
 export CUDA
 
-.PHONY: help cards setup demo demo-scratch demo-data report test test-caffe bench models predict prototxt
+.PHONY: help cards setup demo demo-scratch demo-data report test test-caffe test-slurm bench models predict prototxt
 
 ##@ Set up
 help: ## this list
@@ -103,8 +105,12 @@ test: setup ## every test, and the style of the code
 test-caffe: setup ## Caffe's own Python tests
 	@$(PYTHON) -m caffe_build.selftest
 
+test-slurm: setup ## the jobs of a cluster, on a real Slurm of two nodes that is started here; needs root for its packages
+	@tests/slurm/packages.sh
+	@SLURM_TESTS=1 $(PYTHON) -m pytest -n 0 -vv --durations=0 --durations-min=1 tests/slurm
+
 ##@ The paper's tables
-reproduce-table-I: setup ## CUHKPQ (large): CUHKPQ_ROOT=DIR EXTRA=DIR, and GPU=0 or CPU=1, SEEDS="1 2 3"
+reproduce-table-I: setup ## CUHKPQ (large): CUHKPQ_ROOT=DIR EXTRA=DIR, and GPU=0 or CPU=1, SEEDS="1 2 3", SLURM="--partition=..."
 	@$(call reproduce,I,cuhkpq-large,cuhkpq,large,CUHKPQ_ROOT_DIR,$${EXTRA_DIR:+--extra "$$EXTRA_DIR"})
 
 reproduce-table-II: setup ## CUHKPQ (small): CUHKPQ_ROOT=DIR
@@ -117,7 +123,18 @@ reproduce-table-IV: setup ## AVA (small): AVA_ROOT=DIR
 	@$(call reproduce,IV,ava-small,ava,small,AVA_ROOT_DIR,)
 
 # $(call reproduce,table,dataset,reader,partition,variable with the root,options): first all that is missing, then the work
+# With SLURM the work is jobs of Slurm, and the table comes once all of them are done and it is typed again.
 define reproduce
+$(if $(value SLURM),$(reproduce-slurm),$(reproduce-here))
+endef
+
+define reproduce-slurm
+$(EXPERIMENTS) models
+$(EXPERIMENTS) submit --dataset $(2) $(if $(CPU),--cpu) --seeds $(SEEDS) $${$(5):+--photos "$$$(5)"} $(6) \
+    --slurm="$$SBATCH_WORDS" $${PREPARATION_WORDS:+--prepare="$$PREPARATION_WORDS"} --table
+endef
+
+define reproduce-here
 $(EXPERIMENTS) doctor --dataset $(2) $${$(5):+--photos "$$$(5)"} $(6) $(DEVICE) --fetch-models
 $(EXPERIMENTS) models
 if [[ -n $$$(5) ]]; then $(PYTHON) -m data_prep $(3) --root "$$$(5)" --partition $(4) $(6) --jobs "$(JOBS)"; fi

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import commands
-from arguments import Parser, count, gpu_ids, positive, seed
+from arguments import Parser, count, gpu_ids, named_folder, positive, seed, words
 from data_prep.deltas import delta
 from paper import DATASETS, NETWORKS, PRETRAINED, ROOT, STARTS, VIEWS, stated, tables
 
@@ -33,6 +33,25 @@ def wanted(arguments: argparse.Namespace) -> list:
     for option in (option for option, is_given in of_all.items() if is_given):
         raise UserError(f"--variant names a network, a view and a start: leave out {option}")
     return of_variants(arguments.dataset, arguments.variant, arguments.seeds)
+
+
+def submit(arguments: argparse.Namespace) -> None:
+    from dataset import known
+    from experiments.sbatch import Settings
+    from experiments.submit import advice, submit
+
+    dataset, how = known(arguments.dataset, arguments.data), options(arguments)
+    settings = Settings(
+        words=arguments.slurm,
+        preparation=arguments.prepare,
+        at_once=arguments.max_at_once,
+        container=arguments.container,
+    )
+    all_done = submit(wanted(arguments), how, settings, photos(arguments), arguments.dry_run)
+    if all_done and arguments.table:
+        table(argparse.Namespace(**vars(arguments) | {"name": dataset, "format": "text"}))
+    elif not (all_done or arguments.dry_run):
+        print(advice(dataset, how))
 
 
 def table(arguments: argparse.Namespace) -> None:
@@ -74,12 +93,19 @@ def compare_deltas(arguments: argparse.Namespace, data: Path, results: Path) -> 
 
 
 def status(arguments: argparse.Namespace) -> None:
+    from experiments import slurm
     from report import datasets
-    from report.status import status
+    from report.status import NOTHING, status
 
     data, results, name = arguments.data, existing(arguments.results), arguments.dataset
     asked = [datasets.of_dataset(name, data, results)] if name else datasets.all_tables(data, results)
-    print(status(asked, results, arguments.start))
+    try:
+        queue = slurm.queue()
+    except UserError as error:  # the run folders tell most of it
+        queue = NOTHING
+        if not isinstance(error, slurm.NoSlurm):
+            print(f"note: {error}", file=sys.stderr)
+    print(status(asked, results, arguments.start, queue))
 
 
 def report(arguments: argparse.Namespace) -> None:
@@ -134,9 +160,7 @@ def doctor(arguments: argparse.Namespace) -> int:
             starts=arguments.start,
         )
     ]
-    photos = {"root": arguments.photos, "extra": arguments.extra} if arguments.photos else {}
-    given = {option: path for option, path in photos.items() if path}
-    found = check_up(wanted, options(arguments), given, arguments.fetch_models, arguments.deep)
+    found = check_up(wanted, options(arguments), photos(arguments), arguments.fetch_models, arguments.deep)
     width = max(len(finding.subject) for finding in found)
     for finding in found:
         print(f"{'PROBLEM' if finding.problem else 'ok':8}{finding.subject:{width}}  {finding.text}")
@@ -162,6 +186,12 @@ def export(arguments: argparse.Namespace) -> None:
     run = which.run(arguments.run, existing(arguments.results))
     for line in report(arguments.out, *export(run, arguments.out, arguments.data, say)):
         print(line)
+
+
+def photos(arguments: argparse.Namespace) -> dict[str, Path]:
+    """The folders with the original photos, by data_prep's options."""
+    given = {"root": arguments.photos, "extra": arguments.extra} if arguments.photos else {}
+    return {option: path for option, path in given.items() if path}
 
 
 def with_results(arguments: argparse.Namespace) -> list:
@@ -199,12 +229,14 @@ def options(arguments: argparse.Namespace):
         threads=given.get("threads"),
         max_iter=given.get("max_iter"),
         evaluate_every=given.get("eval_every"),
+        stage=given.get("stage"),
     )
 
 
 def parser() -> argparse.ArgumentParser:
     """All commands; every one has its --help."""
     top = Parser(prog=commands.experiments(), description=__doc__)
+    top.verbatim = ("--slurm", "--prepare")
     subparsers = top.add_subparsers(metavar="command", required=True, parser_class=Parser)
 
     def command(function, help: str) -> argparse.ArgumentParser:
@@ -241,26 +273,47 @@ def parser() -> argparse.ArgumentParser:
         words = f"{', '.join(tables())}, or a dataset that is prepared or has results (default: all with results)"
         sub.add_argument("names", nargs="*", metavar="NAME", help=words)
 
+    def training(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--dataset", metavar="NAME", required=True, help=names)
+        variants(sub)
+        starts(sub, [PRETRAINED], PRETRAINED)
+        words = "by name, as alexnet_global+lr-0.0005 (docs/by_hand.md)"
+        sub.add_argument("--variant", nargs="+", metavar="V", help=words)
+        first = stated("finetuning.seed")
+        sub.add_argument("--seeds", nargs="+", type=seed, default=[first], metavar="S", help=f"(default: {first})")
+        sub.add_argument(
+            "--threads", type=positive, metavar="N", help="BLAS threads of each run that begins now, on the CPU"
+        )
+        sub.add_argument("--max-iter", type=positive, metavar="N", help="instead of the solver's")
+        sub.add_argument(
+            "--eval-every", type=positive, metavar="N", help="iterations, instead of the solver's test_interval"
+        )
+        folder(sub, "data", "the prepared datasets")
+        folder(sub, "results", "the run folders")
+
     names = f"{', '.join(DATASETS)}, or any other that is prepared"
     sub = command(run, "fine-tune and evaluate; what is done is skipped, what is half done is resumed")
-    sub.add_argument("--dataset", metavar="NAME", required=True, help=names)
-    variants(sub)
-    starts(sub, [PRETRAINED], PRETRAINED)
-    sub.add_argument("--variant", nargs="+", metavar="V", help="by name, as alexnet_global+lr-0.0005 (docs/by_hand.md)")
-    first = stated("finetuning.seed")
-    sub.add_argument("--seeds", nargs="+", type=seed, default=[first], metavar="S", help=f"(default: {first})")
+    training(sub)
     device(sub)
     sub.add_argument("--per-gpu", type=positive, default=1, metavar="K", help="runs on each GPU")
-    sub.add_argument(
-        "--threads", type=positive, metavar="N", help="BLAS threads of each run that begins now, on the CPU"
-    )
-    sub.add_argument("--max-iter", type=positive, metavar="N", help="instead of the solver's")
-    sub.add_argument(
-        "--eval-every", type=positive, metavar="N", help="iterations, instead of the solver's test_interval"
-    )
-    folder(sub, "data", "the prepared datasets")
-    folder(sub, "results", "the run folders")
+    sub.add_argument("--stage", type=named_folder, metavar="DIR", help="copy the LMDBs to this disk first, once")
     sub.add_argument("--dry-run", action="store_true", help="say what would be done")
+
+    sub = command(submit, "hand what is left to Slurm, one job a run; what is done or has a job is skipped")
+    training(sub)
+    sub.set_defaults(gpu=[0])
+    sub.add_argument("--cpu", action="store_true", help="run on the CPU (default: one GPU a job)")
+    sub.add_argument("--slurm", type=words, default=[], metavar="OPTIONS", help="of sbatch, in quotes: partition, time")
+    sub.add_argument("--max-at-once", type=positive, metavar="N", help="jobs that may run at a time")
+    sub.add_argument("--container", type=Path, metavar="IMAGE.sif", help="an Apptainer image of this project")
+    sub.add_argument("--stage", type=named_folder, metavar="DIR", help="copy the LMDBs to this disk of each node first")
+    sub.add_argument("--photos", type=Path, metavar="DIR", help="prepare the dataset first, by a job, from this folder")
+    sub.add_argument("--extra", type=Path, metavar="DIR", help="that of cuhkpq-large's additional photos")
+    sub.add_argument(
+        "--prepare", type=words, default=[], metavar="OPTIONS", help="of sbatch, for that job (default: as --slurm)"
+    )
+    sub.add_argument("--table", action="store_true", help="print the dataset's table where all runs are done")
+    sub.add_argument("--dry-run", action="store_true", help="print the command lines of sbatch, ready to be pasted")
 
     sub = command(table, "print a table of the paper beside ours; a missing run is a dash")
     sub.add_argument(

@@ -1,5 +1,8 @@
 """What `doctor` finds: one line each, with its fix."""
 
+from user_error import UserError
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -10,3 +13,10 @@ class Finding:
     subject: str
     text: str
     problem: bool = False
+
+
+def require(findings: Iterable[Finding]) -> None:
+    """Raise UserError for the problems among the findings, a line each."""
+    problems = [f"{finding.subject}: {finding.text}" for finding in findings if finding.problem]
+    if problems:
+        raise UserError("\nerror: ".join(problems))

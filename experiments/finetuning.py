@@ -9,6 +9,7 @@ from user_error import UserError
 
 import os
 import sys
+import time
 import traceback
 from contextlib import suppress
 from dataclasses import asdict
@@ -146,8 +147,11 @@ def evaluate(
 
 
 def take_snapshot(job: Job, course: Course, solver: caffe.SGDSolver, pulse: Pulse) -> None:
+    pulse.give_sign_of_life()
     pulse.report(phase="snapshot")
+    began = time.monotonic()
     snapshots.take(solver, prefix(job), course.seconds(), course.losses)
+    record.add(job.folder, snapshot_seconds=round(time.monotonic() - began, 3))
     course.snapshot_at = solver.iter
     snapshots.prune(prefix(job), KEPT_SNAPSHOTS)
 
@@ -177,7 +181,7 @@ def main() -> int:
     pulse = Pulse(job, Messages(int(sys.argv[1])))
     pulse.listen_for_signals()
     try:
-        with job.folder.lock():
+        with job.folder.lock(lambda words: pulse.beat(phase=words)) as pulse.sign_of_life:
             remove_partials(job.folder.path)
             remove_partials(job.folder.snapshots)
             finetune(job, pulse)

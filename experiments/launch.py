@@ -75,12 +75,13 @@ def environment(gpu: int | None, threads: int | None) -> dict[str, str]:
 def launch(jobs: list[Job], slots: list[int | None], endings: Endings, listen: Listener) -> None:
     """Do all jobs, at most one on each slot (the number of a GPU; None: the CPU); `listen` hears every message.
 
-    SIGINT and SIGTERM are passed on to the children, which take a snapshot and stop; a second one ends them at once.
+    SIGINT and SIGTERM are passed on to the children, which take a snapshot and stop. A second Ctrl-C ends them at once;
+    SIGTERM may come again and again: Slurm sends it to every process of a job.
     A child that fails takes no other with it. Where `listen` raises, the children are stopped in the same way first.
     """
     waiting, free = list(jobs), list(slots)
     children: dict[int, Child] = {}
-    signals = 0
+    signals: list[int] = []
     with _signals() as wakeup, selectors.DefaultSelector() as selector:
         selector.register(wakeup, selectors.EVENT_READ)
         try:
@@ -98,9 +99,12 @@ def launch(jobs: list[Job], slots: list[int | None], endings: Endings, listen: L
                 for key, _ in selector.select() if children else ():
                     if key.fd == wakeup:
                         for number in os.read(wakeup, 64):
-                            signals += 1
+                            signals.append(number)
                             waiting.clear()
-                            _send(children, number if signals == 1 else signal.SIGKILL)
+                            if len(signals) == 1:
+                                _send(children, number)
+                            elif number == signal.SIGINT and signals.count(number) > 1:
+                                _send(children, signal.SIGKILL)
                         continue
                     child = children[key.fd]
                     messages = child.read()
@@ -125,7 +129,7 @@ def noted_failure(run: Run, folder: RunFolder, inputs: dict[str, str], reason: s
         record = folder.record()
         if folder.holds_work() and (record is None or record["inputs"] != inputs):
             return reason
-        if not folder.is_locked():
+        if not folder.in_use():
             folder.write_record((record or {"run": asdict(run), "inputs": inputs}) | {"failure": reason})
     except (OSError, Unreadable) as error:  # the disk that the run failed on
         return f"{reason} (not noted in its run.json: {error})"

@@ -35,13 +35,14 @@ class Options:
     threads: int | None = None
     max_iter: int | None = None
     evaluate_every: int | None = None
+    stage: Path | None = None  # where this machine keeps a copy of the stores
 
 
 def job(run: Run, options: Options, threads: int | None) -> Job:
     """The job of a run; `threads` is for one that has not begun. Raises UserError where it cannot be done."""
     folder, origin = run.folder(options.results.resolve()), None
-    if folder.is_locked():
-        raise UserError(f"{folder.path}: another process is at work on this run; `status` shows how far it is")
+    if reason := folder.in_use():
+        raise UserError(f"{folder.path}: {reason}; `status` shows how far it is")
     texts = prototxts.resolve(run, options.data, options.max_iter, options.evaluate_every)
     model = weights.of_start(run.dataset, run.network, run.start)
     decisive = inputs(texts, model and model.sha256, options.data / run.dataset)

@@ -33,6 +33,7 @@ def provenance(gpu: int | None) -> dict[str, Any]:
         "caffe": describe(Path(sys.prefix)),
         "python": sys.version.split()[0],
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "slurm_job": os.environ.get("SLURM_JOB_ID"),
         "machine": {
             "system": platform.platform(),
             "cpu": _cpu(),

@@ -2,19 +2,23 @@
 
 from user_error import UserError
 
+import errno
 import json
 import re
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.holder import AT_WORK, Holder, disk_time, hold, is_former_self, last_sign
 from experiments.kept_files import Unreadable, csv_text, read_csv, read_json
 from files import Held, locked, sha256, write_atomically
 
 PATIENCE = 1  # seconds that a start waits for those who look whether somebody is at work
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # of a disk without the kernel's locks
 
 
 # What run.json may hold beside what it has to, and the readers use.
@@ -26,6 +30,7 @@ RECORD = {
     "changes": list,
     "marks": list,
     "attempts": list,
+    "snapshot_seconds": float | int,  # that the newest one took
     "dataset": dict,
 }
 
@@ -189,34 +194,71 @@ class RunFolder:
 
     def is_locked(self) -> bool:
         """Whether a process is at work in this folder; to look disturbs nobody, and takes no right to write."""
+        held, sign = self._held_here(), last_sign(self.path)
+        return bool(held or (sign and sign.is_at_work(time.time(), held is not None)))
+
+    def in_use(self) -> str | None:
+        """Why we cannot begin to work here, or None; in doubt the disk's clock is asked, which takes a file there."""
+        held, sign = self._held_here(), last_sign(self.path)
+        if held:
+            return AT_WORK
+        if sign is None or (sign.is_here and held is False) or is_former_self(sign):
+            return None
+        now = disk_time(self.path)
+        return sign.words(now) if sign.is_at_work(now, held is not None) else None
+
+    def holder(self) -> Holder | None:
+        """The process that works here, or did when it was killed, as it left its name; None where there is none."""
+        sign = last_sign(self.path)
+        return sign and sign.holder
+
+    @contextmanager
+    def lock(self, wait: Callable[[str], None] = lambda words: None) -> Iterator[Callable[[], None]]:
+        """Hold the folder for this process; UserError where another one does. Yields what gives a sign of life.
+
+        `wait` as for holder.hold.
+        """
+        with ExitStack() as stack:
+            has_kernel_lock = True
+            try:
+                stack.enter_context(locked(self.path / "lock", patience=PATIENCE))
+            except Held:
+                raise UserError(f"{self.path}: {AT_WORK}") from None
+            except OSError as error:
+                if error.errno not in NO_LOCKS:
+                    raise
+                has_kernel_lock = False
+            yield stack.enter_context(hold(self.path, has_kernel_lock, wait))
+
+    def _held_here(self) -> bool | None:
+        """Whether a process of this machine holds the folder; None where that cannot be told."""
         try:
             with locked(self.path / "lock", shared=True):
                 return False
         except Held:
             return True
-        except OSError:  # no such file, or not ours to read
+        except FileNotFoundError:
             return False
+        except OSError:  # not ours to read, or a disk without locks
+            return None
 
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Keep others from working in the folder while its files are read; UserError where one is at work already."""
+        at_work = UserError(f"{self.path}: a process is at work on this run: wait for its end")
         with ExitStack() as held:
             try:
                 held.enter_context(locked(self.path / "lock", shared=True))
             except Held:
-                raise UserError(f"{self.path}: a process is at work on this run: wait for its end") from None
+                raise at_work from None
             except FileNotFoundError:
                 pass  # nobody ever worked here: it was copied without its lock
+            except OSError as error:
+                if error.errno not in NO_LOCKS:
+                    raise
+            if self.is_locked():  # by another machine
+                raise at_work
             yield
-
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the folder for this process; UserError where another one does."""
-        try:
-            with locked(self.path / "lock", patience=PATIENCE):
-                yield
-        except Held:
-            raise UserError(f"{self.path}: another process is at work on this run") from None
 
     def _record_of_a_result(self) -> dict[str, Any]:
         record, path = self.record(), self.path / "run.json"

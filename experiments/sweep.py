@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from experiments import doctor, gpus, memory, planning, preflight, weights
+from experiments import doctor, gpus, memory, planning, preflight, staging, weights
 from experiments.display import Display, LoudConsole
-from experiments.finding import Finding
+from experiments.finding import require
 from experiments.job import Job
 from experiments.launch import Endings, launch, noted_failure
 from experiments.planning import Options
@@ -24,7 +24,7 @@ LINES_OF_A_DIFF = 30  # on the screen; the run's folder has all
 def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
     """Do what is left of `runs`; the exit status: 0 all done, 1 some failed, 130 stopped on request."""
     console, runs = LoudConsole(), planning.lasting(runs, options)
-    _require(doctor.examine(runs, options))
+    require(doctor.examine(runs, options))
     new = unwritten(runs, options.data)
     outdated = planning.of_another_dataset((run for run in runs if run.variant in {file.name for file in new}), options)
     fresh = [run for run in runs if run.name not in outdated]
@@ -39,7 +39,7 @@ def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
         raise UserError("\nerror: ".join(unfit.values()))
     if jobs:
         left = [(weights.pretrained(job.run.dataset, job.run.network).bytes, job.folder) for job in jobs]
-        _require([doctor.disk(left, options.results)])
+        require([doctor.disk(left, options.results)])
     _warn(console, (line for job in jobs for line in job.prototxts.programs))
     for job in jobs:
         if begins := _beginning(job):
@@ -50,10 +50,12 @@ def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
     unfit |= {name: trial.problem for name, trial in trials.items() if trial.problem}
     fit = [job for job in jobs if job.run.name not in unfit]
     room = list(memory.examine(fit, trials, options, [] if options.gpus is None else gpus.listed()))
-    _require(room)
+    require(room)
     for finding in room:
         if finding.text.startswith(memory.NOTE):
             _say(console, f"{finding.subject}: {finding.text}")
+    if dry_run and fit and options.stage:
+        _say(console, staging.foresee(fit, options.stage))
     if dry_run:
         return _say_what_is_left(console, [*waiting, *(job.run for job in jobs)], options.results, unfit)
     endings = Endings(failed=unfit)
@@ -62,6 +64,8 @@ def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
             inputs = next((job.inputs for job in jobs if job.run == each), {})
             reason = noted_failure(each, each.folder(options.results), inputs, unfit[each.name])
             _say(console, f"{each.name}: failed: {reason}")
+    if fit and options.stage:
+        fit = staging.staged(fit, options.stage, lambda text: _say(console, text))
     if fit:
         with Display(console) as display:
             launch(fit, planning.slots(fit, options), endings, display.listen)
@@ -101,12 +105,6 @@ def _beginning(job: Job) -> str | None:
         return f"{job.run.name}: begins at iteration 0: {usual.name} has no snapshot of the same inputs"
     reached = job.origin.newest_snapshot()
     return f"{job.run.name}: continues {job.origin.path.name} from iteration {reached:,}, which stays as it is"
-
-
-def _require(findings: Sequence[Finding]) -> None:
-    problems = [f"{finding.subject}: {finding.text}" for finding in findings if finding.problem]
-    if problems:
-        raise UserError("\nerror: ".join(problems))
 
 
 def _warn(console: Console, lines: Iterable[str]) -> None:

@@ -1,37 +1,42 @@
 """All runs of some tables, and how far each is."""
 
 import os
+import platform
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tabulate import tabulate
 
+from experiments import slurm
 from experiments.kept_files import Unreadable
 from experiments.run_folder import RunFolder, run_folders, seed_and_end, strangers
 from experiments.runs import Run, runs
+from experiments.slurm import Queue, QueuedJob
 from paper import PRETRAINED, STARTS, Table, reported_iteration, stated
 from report.results import NO_RUN, check_place
 from report.rows import edits
 from report.starts import learnt_nothing
 
+NOTHING = Queue()  # where there is no Slurm
 
-def status(tables: Iterable[Table], results: Path, starts: Sequence[str] | None = None) -> str:
+
+def status(tables: Iterable[Table], results: Path, starts: Sequence[str] | None = None, queue: Queue = NOTHING) -> str:
     """One line a run: those of the tables, seed 1, and whatever else is there.
 
-    With `starts` those that begin so, alone.
+    With `starts` those that begin so, alone. `queue` tells which of them have a job of Slurm.
     """
     rows = []
     for table in tables:
         for run in runs(table.dataset, seeds=[stated("finetuning.seed")], starts=starts or STARTS):
             if starts or run.start == PRETRAINED or os.path.isdir(results / run.variant):
-                rows += [[table.name, *row] for row in _variant(table, run, results)]
+                rows += [[table.name, *row] for row in _variant(table, run, results, queue)]
             for edit in edits(results / table.dataset, (run.network, run.view, run.start)):
-                rows += [[table.name, *row] for row in _variant(table, replace(run, edit=edit), results)]
+                rows += [[table.name, *row] for row in _variant(table, replace(run, edit=edit), results, queue)]
     return tabulate(rows, ["table", "run", "state", "iteration", "note"], "simple")
 
 
-def _variant(table: Table, run: Run, results: Path) -> Iterator[list[str]]:
+def _variant(table: Table, run: Run, results: Path, queue: Queue) -> Iterator[list[str]]:
     """The rows of one variant: its first seed and all others that are there, then what is no run."""
     variant = results / run.variant
     try:
@@ -42,39 +47,55 @@ def _variant(table: Table, run: Run, results: Path) -> Iterator[list[str]]:
         return
     for seed, end in sorted(numbers, key=lambda each: (each[0], each[1] or 0)):
         each = replace(run, seed=seed, to=end)
-        yield [each.name, *_state(table, each, each.folder(results))]
+        folder = each.folder(results)
+        yield [each.name, *_state(table, each, folder, queue.of_run(each.name, folder))]
     for path in others:
         yield [f"{run.variant}/{path.name}", "ignored", "", NO_RUN]
 
 
-def _state(table: Table, run: Run, folder: RunFolder) -> list[str]:
+def _state(table: Table, run: Run, folder: RunFolder, job: QueuedJob | None) -> list[str]:
     """State, iteration of how many, and why or what next."""
     try:
         check_place(run, folder)
-        return _readable_state(table, folder)
+        return _readable_state(table, folder, job)
     except Unreadable as error:
         return ["unreadable", "", str(error)]
 
 
-def _readable_state(table: Table, folder: RunFolder) -> list[str]:
+def _readable_state(table: Table, folder: RunFolder, job: QueuedJob | None) -> list[str]:
     state = folder.state()
-    if state == "missing":
-        return [state, "", ""]
     record = folder.record() or {}
     total = record.get("max_iter") or reported_iteration(table.dataset)
+    if job and (job.waits or state not in ("done", "running")):
+        where = f"waits: {job.reason}" if job.waits else f"on {job.nodes}, starting"
+        return [slurm.state(job, folder), _iteration(folder, total) if record else "", f"job {job.id} {where}"]
+    if state == "missing":
+        return [state, "", ""]
     if state == "done":
         result = folder.result()
         right = sum(p.label == p.predicted for p in result.predictions)
         said = "; ".join(filter(None, (f"accuracy {right / len(result.predictions):.2%}", learnt_nothing([result]))))
         return [state, f"{result.iteration:,} of {total:,}", said]
-    progress = folder.progress()
-    iteration = max(progress.iteration if progress else 0, folder.newest_snapshot())
     notes = {
         "failed": record.get("failure", ""),
         "stopped": f"type the same `run` command to resume from iteration {folder.newest_snapshot():,}",
-        "running": _time_left(folder, total),
+        "running": ", ".join(filter(None, (_time_left(folder, total), _place(folder, job)))),
     }
-    return [state, f"{iteration:,} of {total:,}", notes[state]]
+    return [state, _iteration(folder, total), notes[state]]
+
+
+def _iteration(folder: RunFolder, total: int) -> str:
+    progress = folder.progress()
+    iteration = max(progress.iteration if progress else 0, folder.newest_snapshot())
+    return f"{iteration:,} of {total:,}"
+
+
+def _place(folder: RunFolder, job: QueuedJob | None) -> str:
+    """Where the run is at work, unless it is here."""
+    if job:
+        return f"job {job.id} on {job.nodes}, whose time is up in {job.left}"
+    holder = folder.holder()
+    return f"on {holder}" if holder and holder.host != platform.node() else ""
 
 
 def _time_left(folder: RunFolder, total: int) -> str:

@@ -138,7 +138,9 @@ def test_a_snapshot_holds_the_losses_since_the_last_evaluation(tmp_path, monkeyp
     )
     job = SimpleNamespace(run=Run("demo", "alexnet", "global", 1), folder=RunFolder(tmp_path))
     course = Course(0, seconds_before=9.0, losses=[0.25, 0.75])
-    finetuning.take_snapshot(job, course, SimpleNamespace(iter=150), SimpleNamespace(report=lambda **message: None))
+    pulse = SimpleNamespace(report=lambda **message: None, give_sign_of_life=lambda: None)
+    job.folder.write_record({"run": {}, "inputs": {}})
+    finetuning.take_snapshot(job, course, SimpleNamespace(iter=150), pulse)
     assert taken == [(True, 0.25, 0.75)]
     assert course.snapshot_at == 150
 

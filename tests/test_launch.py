@@ -5,6 +5,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -115,6 +116,23 @@ def test_a_stop_reaches_what_runs_and_nothing_more_begins(launched, tmp_path):
     assert (endings.done, endings.stopped, endings.failed) == ([], ["demo/alexnet_global/seed-1"], {})
     assert not folder_of(tmp_path, 2).path.exists()
     assert [signal.getsignal(number) for number in launch.STOPS] == before
+
+
+@pytest.mark.parametrize(("signals", "ends"), [(["TERM", "TERM", "TERM"], "saved"), (["INT", "INT"], "killed")])
+def test_slurm_may_ask_again_and_again_and_a_second_ctrl_c_ends_at_once(launched, tmp_path, signals, ends):
+    """While the child takes its snapshot, which is half a second of work here."""
+    save = "def save(*_): time.sleep(0.5); Path(here, 'saved').touch(); os._exit(3)\n"
+    hear = f"{save}signal.signal(signal.SIGTERM, save); signal.signal(signal.SIGINT, save)\n{HEAR}"
+
+    def stop(job, message):
+        if "gpu" in message:
+            for name in signals:
+                os.kill(os.getpid(), getattr(signal, f"SIG{name}"))
+                time.sleep(0.05)
+
+    endings, _ = launched([hear], listen=stop)
+    assert endings.stopped == ["demo/alexnet_global/seed-1"]
+    assert (tmp_path / "saved").exists() == (ends == "saved")
 
 
 def test_a_failure_after_a_stop_was_asked_for_is_a_failure(launched):

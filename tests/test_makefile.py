@@ -99,6 +99,32 @@ def test_a_table_is_doctor_models_preparation_runs_and_the_table(make):
     assert "--photos" not in programs[0]
 
 
+@pytest.mark.parametrize("place", ["command line", "environment"])
+def test_with_slurm_a_table_is_models_and_jobs_and_the_options_of_sbatch_arrive_as_they_were_typed(make, place):
+    typed = '--partition=gpu --comment="my $project" --time=4:00:00'
+    given = {"SLURM": typed, "SLURM_PREPARE": "--partition=cpu", "CUHKPQ_ROOT": "/p", "EXTRA": "/e"}
+    words, environment = ([f"{name}={value}" for name, value in given.items()], {})
+    if place == "environment":
+        words, environment = [], given
+    done, calls = make("reproduce-table-I", *words, "SEEDS=1 2", gpu=False, **environment)
+    programs = arguments_of(done, calls)
+    assert [program[1] for program in programs] == ["models", "submit"]
+    assert programs[1][2:] == [
+        "--dataset", "cuhkpq-large", "--seeds", "1", "2", "--photos", "/p", "--extra", "/e", f"--slurm={typed}",
+        "--prepare=--partition=cpu", "--table",
+    ]  # fmt: skip
+    assert build_of(done, calls) == "1"  # for the GPUs of the nodes
+
+
+def test_with_slurm_no_card_of_the_login_node_is_looked_at_and_jobs_may_do_without(make):
+    done, calls = make("reproduce-table-III", "SLURM=--partition=cpu", "CPU=1", "AVA_ROOT=")
+    assert arguments_of(done, calls)[1][2:] == [
+        "--dataset", "ava-large", "--cpu", "--seeds", "1", "--slurm=--partition=cpu", "--table"
+    ]  # fmt: skip
+    _, calls = make("reproduce-table-III", "SLURM=--partition=gpu")
+    assert not [argv for argv, _ in calls if "experiments.gpus" in argv]
+
+
 @pytest.mark.parametrize(
     ("words", "device"),
     [
@@ -206,4 +232,4 @@ def test_help_lists_every_target_in_a_group():
     assert list(groups) == ["Set up", "Demo and tests", "The paper's tables", "Tools"]
     listed = [line.split()[1] for group in groups.values() for line in group.splitlines()]
     assert sorted(listed) == sorted(targets)
-    assert len(targets) == 16
+    assert len(targets) == 17

@@ -109,6 +109,11 @@ def test_ctrl_c_takes_a_snapshot_and_stops_and_the_same_command_resumes(checkout
     assert [attempt["from_iteration"] for attempt in record(checkout)["attempts"]] == [0, stopped_at]
 
 
+def test_how_long_a_snapshot_took_is_kept_for_the_jobs_of_a_cluster(checkout):
+    call(checkout, *RUN, "--max-iter", "3")
+    assert 0 < record(checkout)["snapshot_seconds"] < 60
+
+
 def test_a_second_ctrl_c_stops_at_once_and_nothing_taken_before_is_lost(checkout):
     process = start(checkout, *RUN, "--max-iter", str(LONG))
     wait_for_iteration(checkout, SNAPSHOT_EVERY + 1, process)
