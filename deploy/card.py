@@ -62,7 +62,9 @@ def text(folder: Path, net: ScoringNet, prob: str, record: dict[str, Any], resul
     names = {"train_val": "its net", "solver": "its solver"}
     return template.render(
         net=net,
-        title=f"{stated(f'networks.{net.network}.name')}, {net.view} view, {net.dataset}",
+        title=", ".join(
+            (stated(f"networks.{net.network}.name"), f"{net.view} view", net.dataset, *_what_else(record["run"]))
+        ),
         architecture="AlexNet" if net.network == "alexnet" else "VGG-16",
         trained=TRAINED[start or STARTS[0]],
         caffemodel=net.weights.name,
@@ -84,12 +86,21 @@ def text(folder: Path, net: ScoringNet, prob: str, record: dict[str, Any], resul
         data_notes=[note.removesuffix(".") for note in preparation_notes(record["dataset"])],
         pretrained=None if start == SCRATCH else PRETRAINED["demo" if net.dataset == "demo" else net.network],
         edited=" and ".join(name for key, name in names.items() if record.get("edited", {}).get(key)),
+        changes=[one_line(str(change)) for change in record.get("changes", ())],
         marks=[one_line(mark) for mark in record.get("marks", ())],
         provenance=dict(_provenance(folder, record)),
         check=check,
         limit=LARGEST,
         onnxruntime_version=version("onnxruntime"),
     )
+
+
+def _what_else(run: dict[str, Any]) -> Iterator[str]:
+    """What sets a run apart from the paper's."""
+    if run.get("edit"):
+        yield str(run["edit"])
+    if run.get("to"):
+        yield f"to iteration {run['to']:,}"
 
 
 def _template() -> jinja2.Template:

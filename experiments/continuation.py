@@ -37,7 +37,7 @@ def take_over(job: Job) -> snapshots.Snapshot | None:
             return None
         record = {name: value for name, value in source.record().items() if name not in OF_AN_END}
         at = {"run": source.path.name, "iteration": snapshot.iteration}
-        job.folder.write_record(record | {"run": asdict(job.run), "continues": at})
+        job.folder.write_record(record | {"run": asdict(job.run), "max_iter": last, "continues": at})
         job.folder.write_evaluations([row for row in source.evaluations() if row.iteration <= snapshot.iteration])
         for iteration in kept_iterations(job.run.dataset, last):
             if iteration <= snapshot.iteration and source.predictions(iteration).exists():

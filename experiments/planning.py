@@ -43,6 +43,7 @@ def job(run: Run, options: Options, threads: int | None) -> Job:
     folder, origin = run.folder(options.results.resolve()), None
     if reason := folder.in_use():
         raise UserError(f"{folder.path}: {reason}; `status` shows how far it is")
+    run.check_place(folder)
     texts = prototxts.resolve(run, options.data, options.max_iter, options.evaluate_every)
     model = weights.of_start(run.dataset, run.network, run.start)
     decisive = inputs(texts, model and model.sha256, options.data / run.dataset)

@@ -5,8 +5,8 @@ from user_error import UserError
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from experiments.kept_files import Unreadable
 from experiments.run_folder import RunFolder, folder_name
 from paper import NETWORKS, PRETRAINED, ROOT, VIEWS, reported_iteration, variant_name, variant_parts
 
@@ -47,12 +47,13 @@ class Run:
         """The LMDB that the run reads for `split` (train, test), unless its net was edited."""
         return data / self.dataset / f"{split}_{self.view}_lmdb"
 
-    def other_in(self, record: dict[str, Any]) -> str:
-        """The name of the run that a run.json is of, where that is another one; '' where it is this one."""
-        there = record["run"]
+    def check_place(self, folder: RunFolder) -> None:
+        """Raise Unreadable where a folder in this run's place holds another one: somebody renamed or copied it."""
+        there = (folder.record() or {}).get("run", {})
         usual = replace(self, start=PRETRAINED, edit="", to=None)  # an early version knew no others
         held = replace(usual, **{name: there[name] for name in asdict(self) if name in there})
-        return "" if held == self else held.name
+        if there and held != self:
+            raise Unreadable(f"{folder.path}: holds the run {held.name}, whose place it is not: move it back")
 
 
 def runs(
@@ -77,7 +78,7 @@ def of_variants(dataset: str, names: Iterable[str], seeds: Iterable[int]) -> lis
     """The runs of variants by their names, alexnet_global+lr-0.0005; UserError where one can be none."""
     found = []
     for seed in dict.fromkeys(seeds):
-        for name in dict.fromkeys(names):
+        for name in dict.fromkeys(name.removeprefix(f"{dataset}/") for name in names):
             parts = variant_parts(name)
             if parts is None:
                 usual = variant_name(NETWORKS[0], VIEWS[0])

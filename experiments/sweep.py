@@ -7,12 +7,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from experiments import doctor, gpus, memory, planning, preflight, staging, weights
+from experiments import doctor, gpus, memory, planning, preflight, snapshots, staging, weights
 from experiments.display import Display, LoudConsole
 from experiments.finding import require
 from experiments.job import Job
 from experiments.launch import Endings, launch, noted_failure
 from experiments.planning import Options
+from experiments.run_folder import folder_name
 from experiments.runs import Run
 from experiments.unwritten import unwritten
 from paper import ROOT
@@ -46,6 +47,8 @@ def run(runs: Sequence[Run], options: Options, dry_run: bool = False) -> int:
             _say(console, begins)
     trials = preflight.try_out(jobs)
     _show_edits(console, jobs, trials)
+    unedited = (job for job in jobs if job.run.edit and not trials[job.run.name].edits)
+    _warn(console, (f"{job.run.variant} is not edited yet: it is as the writer gives it" for job in unedited))
     _warn(console, (line for job in jobs for line in job.prototxts.warnings))
     unfit |= {name: trial.problem for name, trial in trials.items() if trial.problem}
     fit = [job for job in jobs if job.run.name not in unfit]
@@ -100,11 +103,13 @@ def _beginning(job: Job) -> str | None:
     """Where a longer run begins, unless it has begun."""
     if not job.run.to or job.folder.holds_work():
         return None
-    usual = job.run.lasting(0)
-    if job.origin is None:
-        return f"{job.run.name}: begins at iteration 0: {usual.name} has no snapshot of the same inputs"
-    reached = job.origin.newest_snapshot()
-    return f"{job.run.name}: continues {job.origin.path.name} from iteration {reached:,}, which stays as it is"
+    snapshot = job.origin and snapshots.newest(job.origin.snapshots, job.prototxts.max_iter)
+    if snapshot is None:
+        usual = folder_name(job.run.seed)
+        return f"{job.run.name}: begins at iteration 0, as no sound snapshot of {usual} is of the same inputs"
+    return (
+        f"{job.run.name}: continues {job.origin.path.name} from iteration {snapshot.iteration:,}; that stays as it is"
+    )
 
 
 def _warn(console: Console, lines: Iterable[str]) -> None:

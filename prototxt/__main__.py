@@ -27,10 +27,12 @@ def copy_to_edit(parser: Parser, arguments: Namespace) -> None:
     if not (arguments.copy and arguments.name) or arguments.dataset or arguments.force:
         parser.error("--copy and --as belong together, without --dataset or --force")
     for path in copy(arguments.copy, arguments.name, arguments.data, ROOT, arguments.out):
-        print(f"written: {path}")
+        print(f"written: {path if arguments.out == ROOT else arguments.out / path}")
     dataset, _, variant = arguments.copy.partition("/")
-    words = ["--variant", f"{variant}+{arguments.name}", *commands.place("data", arguments.data)]
-    print(f"edit them, then: {commands.run(dataset, *words)}")
+    if arguments.out == ROOT:
+        edited = f"{variant.partition('+')[0]}+{arguments.name}"
+        words = ["--variant", edited, *commands.place("data", arguments.data)]
+        print(f"edit them, then: {commands.run(dataset, *words)}")
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dataset import one_line
 from paper import Row, Table
 from report.comparison import of_groups
 from report.results import SeedResult, found
@@ -14,7 +15,7 @@ SHOWN = 3  # changes in a row of a table; edits.diff has all
 
 def changes(record: dict[str, Any]) -> str:
     """What a person changed, in a few words: 'base_lr 0.0005'; '' where nothing is known of it."""
-    said = [str(change) for change in record.get("changes", ())]
+    said = [one_line(str(change)) for change in record.get("changes", ())]
     more = len(said) - SHOWN
     return ", ".join(said[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 

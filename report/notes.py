@@ -54,7 +54,7 @@ def _edits(lines: list[Line]) -> Iterator[str]:
     """How each named edit does beside the net that it is an edit of."""
     for line in lines:
         if line.origin:
-            yield f"{line.method} ({line.changes or 'edited'}), beside {line.origin}: {line.beside_origin}."
+            yield f"{line.method} ({line.changes or line.status}), beside {line.origin}: {line.beside_origin}."
 
 
 def shortened(text: str, longest: int, end: str) -> str:

@@ -10,7 +10,7 @@ from experiments.run_folder import Result, RunFolder, seed_folders, seed_of, str
 from experiments.runs import Run
 from paper import Row, Table, reported_iteration
 
-NO_RUN = "its name is not seed-<number>"
+NO_RUN = "its name is not seed-<number>, nor seed-<number>-to-<iteration>"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def found(table: Table, row: Row, results: Path) -> Found:
         return Found([], ["unreadable"], [str(error)])
     for folder in folders:
         try:
-            check_place(run_of(table, row, folder), folder)
+            run_of(table, row, folder).check_place(folder)
             result = folder.result(wanted) or folder.result()
             if result is None:
                 states.append(folder.state())
@@ -67,13 +67,6 @@ def found(table: Table, row: Row, results: Path) -> Found:
 def run_of(table: Table, row: Row, folder: RunFolder) -> Run:
     """The run whose place a folder of a row is, by its name."""
     return Run(table.dataset, row.network, row.view, seed_of(folder.path), row.start, row.edit, row.to)
-
-
-def check_place(run: Run, folder: RunFolder) -> None:
-    """Raise Unreadable where a folder in the place of a run holds another one: somebody renamed or copied it."""
-    record = folder.record()
-    if record and (other := run.other_in(record)):
-        raise Unreadable(f"{folder.path}: holds the run {other}, whose place it is not: move it back")
 
 
 def _of_the_course(folder: RunFolder) -> Iterator[str]:

@@ -14,7 +14,7 @@ from experiments.run_folder import RunFolder, run_folders, seed_and_end, strange
 from experiments.runs import Run, runs
 from experiments.slurm import Queue, QueuedJob
 from paper import PRETRAINED, STARTS, Table, reported_iteration, stated
-from report.results import NO_RUN, check_place
+from report.results import NO_RUN
 from report.rows import edits
 from report.starts import learnt_nothing
 
@@ -56,7 +56,7 @@ def _variant(table: Table, run: Run, results: Path, queue: Queue) -> Iterator[li
 def _state(table: Table, run: Run, folder: RunFolder, job: QueuedJob | None) -> list[str]:
     """State, iteration of how many, and why or what next."""
     try:
-        check_place(run, folder)
+        run.check_place(folder)
         return _readable_state(table, folder, job)
     except Unreadable as error:
         return ["unreadable", "", str(error)]
@@ -76,9 +76,10 @@ def _readable_state(table: Table, folder: RunFolder, job: QueuedJob | None) -> l
         right = sum(p.label == p.predicted for p in result.predictions)
         said = "; ".join(filter(None, (f"accuracy {right / len(result.predictions):.2%}", learnt_nothing([result]))))
         return [state, f"{result.iteration:,} of {total:,}", said]
+    reached = folder.newest_snapshot()
     notes = {
         "failed": record.get("failure", ""),
-        "stopped": f"type the same `run` command to resume from iteration {folder.newest_snapshot():,}",
+        "stopped": "type the same `run` command" + (f" to resume from iteration {reached:,}" if reached else ""),
         "running": ", ".join(filter(None, (_time_left(folder, total), _place(folder, job)))),
     }
     return [state, _iteration(folder, total), notes[state]]

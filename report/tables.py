@@ -171,6 +171,8 @@ def _block(cells: list[list[str]], columns: list[int], style: str) -> str:
     align = ["left" if column in (0, len(COLUMNS) - 1) else "right" for column in columns]
     header = [COLUMNS[column] for column in columns]
     body = [[row[column] for column in columns] for row in cells]
+    if style == "pipe":
+        body = [[cell.replace("|", "\\|") for cell in row] for row in body]
     return tabulate(body, header, style, colalign=align, disable_numparse=True)
 
 

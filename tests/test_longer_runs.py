@@ -43,7 +43,7 @@ def test_a_longer_run_continues_the_finished_one_to_the_bits_of_an_undisturbed_o
     call(short, *RUN)
     before = content(run_folder(short))
     said = call(short, *RUN, *TO)
-    assert f"{NAME}: continues seed-1 from iteration {REPORTED}, which stays as it is" in said
+    assert f"{NAME}: continues seed-1 from iteration {REPORTED}; that stays as it is" in said
     assert content(run_folder(short)) == before
     folder, own = longer(short), json.loads((longer(short) / "run.json").read_text())
     assert own["continues"] == {"run": "seed-1", "iteration": REPORTED}
@@ -57,7 +57,7 @@ def test_a_longer_run_continues_the_finished_one_to_the_bits_of_an_undisturbed_o
     continued = end(short, folder)
     shutil.rmtree(short / "results")
     said = call(short, *RUN, *TO)
-    assert f"{NAME}: begins at iteration 0: {ALEXNET}/seed-1 has no snapshot of the same inputs" in said
+    assert f"{NAME}: begins at iteration 0, as no sound snapshot of seed-1 is of the same inputs" in said
     assert end(short, folder) == continued
 
 
@@ -81,7 +81,7 @@ def test_a_longer_run_that_was_stopped_resumes_and_a_still_longer_one_continues_
     reached = RunFolder(longer(short).with_name(f"seed-1-to-{LONG}")).newest_snapshot()
     assert reached > REPORTED
     said = call(short, *RUN, "--max-iter", str(reached + 2))
-    assert f"continues seed-1-to-{LONG} from iteration {reached}," in said
+    assert f"continues seed-1-to-{LONG} from iteration {reached};" in said
 
 
 def test_what_a_longer_run_cannot_begin_with_is_said_and_leaves_nothing_that_counts(short):

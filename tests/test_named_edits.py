@@ -64,7 +64,8 @@ def test_a_copy_keeps_what_a_person_wrote_and_follows_the_solver_to_its_net(chec
     ("origin", "name", "said"),
     [
         ("demo/alexnet", EDIT, "give a dataset and a variant, as in ava-large/alexnet_global"),
-        (VARIANT, "again", "give a dataset and a variant"),
+        (VARIANT, "again", f"solvers/{VARIANT}.prototxt is not there"),
+        (ALEXNET, "frozen", "and no --start"),
         ("nowhere/alexnet_global", EDIT, "there is no dataset 'nowhere'"),
         (ALEXNET, "a b", "letters, digits, '-', '_' and '.'"),
         (ALEXNET, "../up", "letters, digits, '-', '_' and '.'"),
@@ -75,6 +76,24 @@ def test_what_cannot_be_copied_is_refused_and_nothing_is_written(checkout, origi
     with pytest.raises(UserError, match=re.escape(said)):
         copy(origin, name, checkout / "data", checkout, checkout)
     assert sorted(checkout.rglob("*")) == before
+
+
+def test_an_edit_can_be_copied_too(checkout):
+    copy(ALEXNET, EDIT, checkout / "data", checkout, checkout)
+    edit(checkout / f"solvers/{VARIANT}.prototxt", "base_lr: .*", "base_lr: 0.0005")
+    copy(VARIANT, "again", checkout / "data", checkout, checkout)
+    text = (checkout / f"solvers/{ALEXNET}+again.prototxt").read_text()
+    assert "base_lr: 0.0005" in text
+    assert EDIT not in text
+
+
+def test_a_copy_of_which_one_file_is_there_is_completed(checkout):
+    paths = copy(ALEXNET, EDIT, checkout / "data", checkout, checkout)
+    net = checkout / f"prototxt/{VARIANT}/train_val.prototxt"
+    net.write_text("# mine\n" + net.read_text())
+    (checkout / f"solvers/{VARIANT}.prototxt").unlink()
+    assert copy(ALEXNET, EDIT, checkout / "data", checkout, checkout) == paths[1:]
+    assert net.read_text().startswith("# mine")
 
 
 def test_a_copy_never_overwrites_one(checkout):
@@ -103,6 +122,9 @@ def test_an_edit_runs_under_its_name_in_stock_caffes_bits_and_says_what_was_chan
     assert not [change for change in held["changes"] if "net" in change.split() or "snapshot_prefix" in change]
     assert final_weights(checkout, VARIANT) == stock_weights(checkout, VARIANT)
     assert "done already" in call(checkout, *RUN)
+    (checkout / f"results/{VARIANT}").rename(checkout / f"results/{ALEXNET}")
+    said = call(checkout, *RUN_ALL, "--network", "alexnet", "--view", "global", status=2)
+    assert f"holds the run {VARIANT}/seed-1, whose place it is not: move it back" in said
 
 
 def test_what_a_variants_name_says_already_is_refused(checkout):

@@ -87,4 +87,6 @@ def test_what_is_no_run_by_its_name_is_named_and_hidden_files_are_not(write, tmp
     variant = write(1).path.parent
     (variant / "seed-1 (copy)").mkdir()
     (variant / ".DS_Store").touch()
-    assert found(TABLE, ROW, tmp_path).unreadable == [f"{variant}/seed-1 (copy): its name is not seed-<number>"]
+    assert found(TABLE, ROW, tmp_path).unreadable == [
+        f"{variant}/seed-1 (copy): its name is not seed-<number>, nor seed-<number>-to-<iteration>"
+    ]

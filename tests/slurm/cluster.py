@@ -55,6 +55,8 @@ NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs={cores} 
 PartitionName=main Nodes=ALL Default=YES MaxTime=60
 """
 
+CGROUPS = "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n"  # it looks for none; slurmd would end where there are none
+
 
 def lacking() -> list[str]:
     """The programs that are not installed here."""
@@ -80,7 +82,13 @@ class Cluster:
         self._start("slurmctld", "slurmctld", "-D")
         for name in NODES:
             self.start_node(name)
-        wait_for(lambda: set(self.idle()) == {*NODES}, SECONDS)
+        wait_for(lambda: self._live() and set(self.idle()) == {*NODES}, SECONDS)
+
+    def _live(self) -> bool:
+        """Whether all daemons are; AssertionError with the last words of one that has ended."""
+        for name, daemon in self.daemons.items():
+            assert daemon.poll() is None, f"{name} has ended: {self.log(name)[-500:]}"
+        return True
 
     def start_node(self, name: str) -> None:
         self._start(name, "slurmd", "-D", "-N", name)
@@ -130,6 +138,7 @@ class Cluster:
             (self.folder / name).mkdir(mode=0o700)
         (self.folder / "munge" / "key-file").write_bytes(os.urandom(128))
         (self.folder / "munge" / "key-file").chmod(0o400)
+        (self.folder / "cgroup.conf").write_text(CGROUPS)
         user = pwd.getpwuid(os.geteuid()).pw_name
         with ExitStack() as stack:
             sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
