@@ -2,8 +2,6 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from scipy.stats import mannwhitneyu
-
 from experiments.run_folder import Prediction, Result
 from paper import FROZEN, SCRATCH, STARTS, stated
 
@@ -38,5 +36,7 @@ def learnt_nothing(results: Sequence[Result]) -> str:
 
 
 def _tells_apart(predictions: Sequence[Prediction]) -> bool:
+    from scipy.stats import mannwhitneyu  # takes half a second, and is rarely needed
+
     good, bad = ([p.p_good for p in predictions if p.label == label] for label in (1, 0))
     return bool(good and bad) and float(mannwhitneyu(good, bad).pvalue) < stated("evidence.level")

@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,15 +30,16 @@ os._exit(0)
 
 
 @pytest.fixture
-def shared(data, tmp_path):
-    """A net, and the store of a colleague's that it reads, where others may look."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+def shared(data):
+    """A folder with a net, and the store of a colleague's that it reads, where others may look."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         folder.chmod(0o755)
-    store = tmp_path / "store"
-    store.mkdir()
-    shutil.copy(data / "demo" / "test_global_lmdb" / "data.mdb", store)
-    (tmp_path / "net.prototxt").write_text(NET % (store, TEST))
-    return tmp_path
+        store = folder / "store"
+        store.mkdir()
+        shutil.copy(data / "demo" / "test_global_lmdb" / "data.mdb", store)
+        (folder / "net.prototxt").write_text(NET % (store, TEST))
+        yield folder
 
 
 def test_a_store_in_a_folder_that_may_not_be_written_is_read_record_by_record(shared, as_nobody):
