@@ -71,6 +71,14 @@ def named_folder(text: str) -> Path:
     """A folder's name; '' is none, as of a variable that is not set: it would be the current folder."""
     if not text:
         raise argparse.ArgumentTypeError("'' names no folder: is a variable not set?")
+    if text.startswith("$"):
+        raise argparse.ArgumentTypeError(f"{text!r} was not looked up by the shell: leave out the single quotes")
+    return Path(text)
+
+
+def folder_of_a_node(text: str) -> Path:
+    """The same of a folder on each node of a cluster: $TMPDIR is looked up there."""
+    named_folder(text.lstrip("$"))
     return Path(text)
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import commands
-from arguments import Parser, count, gpu_ids, named_folder, positive, seed, words
+from arguments import Parser, count, folder_of_a_node, gpu_ids, named_folder, positive, seed, words
 from data_prep.deltas import delta
 from paper import DATASETS, NETWORKS, PRETRAINED, ROOT, STARTS, VIEWS, stated, tables
 
@@ -100,7 +100,7 @@ def status(arguments: argparse.Namespace) -> None:
     data, results, name = arguments.data, existing(arguments.results), arguments.dataset
     asked = [datasets.of_dataset(name, data, results)] if name else datasets.all_tables(data, results)
     try:
-        queue = slurm.queue()
+        queue = slurm.queue(patience=10)
     except UserError as error:  # the run folders tell most of it
         queue = NOTHING
         if not isinstance(error, slurm.NoSlurm):
@@ -306,7 +306,9 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--slurm", type=words, default=[], metavar="OPTIONS", help="of sbatch, in quotes: partition, time")
     sub.add_argument("--max-at-once", type=positive, metavar="N", help="jobs that may run at a time")
     sub.add_argument("--container", type=Path, metavar="IMAGE.sif", help="an Apptainer image of this project")
-    sub.add_argument("--stage", type=named_folder, metavar="DIR", help="copy the LMDBs to this disk of each node first")
+    sub.add_argument(
+        "--stage", type=folder_of_a_node, metavar="DIR", help="copy the LMDBs to this disk of each node first"
+    )
     sub.add_argument("--photos", type=Path, metavar="DIR", help="prepare the dataset first, by a job, from this folder")
     sub.add_argument("--extra", type=Path, metavar="DIR", help="that of cuhkpq-large's additional photos")
     sub.add_argument(

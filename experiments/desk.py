@@ -24,7 +24,7 @@ class Desk:
         self.rows.append((run, job, state))
 
     def hand_over(self, run: str, words: Sequence[str], log: Path) -> str:
-        """The job's id, or what stands for it. The folder of its log has to be there, or Slurm ends the job unheard."""
+        """The job's id, or what stands for it. Its log's folder has to be there, or the job fails without a word."""
         if self.dry_run:
             return self._print(words, log)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ class Desk:
         except UserError as error:
             if self.rows:
                 print(self.table())
-            raise UserError(f"{run}: {error} (the same command submits what is left)") from None
+            raise UserError(f"{run}: {error} (once that is fixed, the same command submits what is left)") from None
         self.note(run, job, "submitted")
         return job
 

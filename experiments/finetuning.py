@@ -24,6 +24,7 @@ from experiments import continuation, record, snapshots, transfer
 from experiments.course import Course, kept_iterations, stops
 from experiments.evaluation import Scores, TestPass
 from experiments.failures import with_advice
+from experiments.holder import TakenOver
 from experiments.job import STOPPED, Job, Messages
 from experiments.losses import TrainingLoss, mean_losses
 from experiments.prototxts import snapshot_prefix
@@ -151,7 +152,8 @@ def take_snapshot(job: Job, course: Course, solver: caffe.SGDSolver, pulse: Puls
     pulse.report(phase="snapshot")
     began = time.monotonic()
     snapshots.take(solver, prefix(job), course.seconds(), course.losses)
-    record.add(job.folder, snapshot_seconds=round(time.monotonic() - began, 3))
+    longest = max(time.monotonic() - began, (job.folder.record() or {}).get("snapshot_seconds", 0))
+    record.add(job.folder, snapshot_seconds=round(longest, 3))
     course.snapshot_at = solver.iter
     snapshots.prune(prefix(job), KEPT_SNAPSHOTS)
 
@@ -185,6 +187,9 @@ def main() -> int:
             remove_partials(job.folder.path)
             remove_partials(job.folder.snapshots)
             finetune(job, pulse)
+    except TakenOver as error:  # no failure of the run, which is in other hands
+        pulse.report(warning=str(error))
+        return STOPPED
     except UserError as error:
         pulse.report(error=str(error))
         return 2

@@ -21,12 +21,18 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+import psutil
+
 NAME = "holder.json"
 # Seconds. Between two touches lie an iteration, a batch of the test pass, or a snapshot, which may take minutes; and
 # on Lustre the clocks are those of the machines, which Slurm's munge lets differ by 300.
 OLD = 600
 SECONDS_BETWEEN_LOOKS = 1
 AT_WORK = "another process is at work on this run"
+
+
+class TakenOver(UserError):
+    """Another machine works on the run now, as we gave no sign of life for too long."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +61,25 @@ class Sign:
 
     @property
     def is_here(self) -> bool:
-        """Whether it is of this machine, where the kernel's lock tells more."""
+        """Whether it is of this machine since it was started, where the kernel's lock tells more."""
         me = myself()
-        return self.holder is not None and (self.holder.host == me.host or self.holder.boot == me.boot)
+        if self.holder is None:
+            return False
+        return self.holder.boot == me.boot if self.holder.boot else self.holder.host == me.host
+
+    @property
+    def is_of_before(self) -> bool:
+        """Whether it is of this machine before it was started again, as after a power cut: nobody is at work then."""
+        me = myself()
+        is_this = self.holder is not None and self.holder.host == me.host and self.holder.boot not in ("", me.boot)
+        return is_this and self.touched < psutil.boot_time()
 
     def is_fresh(self, now: float) -> bool:
         return now - self.touched < OLD
 
     def is_at_work(self, now: float, has_kernel_lock: bool) -> bool:
         """Whether its process is, where nobody holds the kernel's lock; `has_kernel_lock`: the disk has such locks."""
-        if self.is_here and (has_kernel_lock or not _exists(self.holder.pid)):
+        if self.is_of_before or (self.is_here and (has_kernel_lock or not _exists(self.holder.pid))):
             return False
         return self.is_fresh(now)
 
@@ -119,8 +134,8 @@ def disk_time(folder: Path) -> float:
 def hold(folder: Path, has_kernel_lock: bool, wait: Callable[[str], None]) -> Iterator[Callable[[], None]]:
     """Be the one at work in a folder, whose kernel's lock we hold where the disk has such locks.
 
-    Yields the function that touches holder.json, to be called all the time; it raises UserError where another machine
-    has taken the run over. UserError where another process is at work. But a job that Slurm started again, on another
+    Yields the function that touches holder.json, to be called all the time; it raises TakenOver where another machine
+    has the run now. UserError where another process is at work. But a job that Slurm started again, on another
     machine, waits until the sign of its own former life is old; `wait` is called meanwhile with words for people, and
     may raise.
     """
@@ -213,12 +228,16 @@ def _is_mine(path: Path) -> bool:
 
 
 def _touch(path: Path) -> None:
+    """Give a sign of life; where somebody removed the file, make it again."""
+    if last_sign(path.parent) is None:
+        with suppress(FileExistsError):
+            _write(path)
     for patience in (SECONDS_BETWEEN_LOOKS, 0):
         if _is_mine(path):
             os.utime(path)
             return
-        time.sleep(patience)  # one who took it for old puts it back at once
-    raise UserError(f"{path.parent}: {last_sign(path.parent) or 'another process'} has taken this run over")
+        time.sleep(patience)  # a look at a shared disk may be late
+    raise TakenOver(f"{path.parent}: {last_sign(path.parent) or 'another process'} has taken this run over")
 
 
 def _exists(pid: int) -> bool:

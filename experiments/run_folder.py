@@ -201,7 +201,7 @@ class RunFolder:
         """Why we cannot begin to work here, or None; in doubt the disk's clock is asked, which takes a file there."""
         held, sign = self._held_here(), last_sign(self.path)
         if held:
-            return AT_WORK
+            return f"{AT_WORK}, {sign}" if sign and sign.is_here else AT_WORK
         if sign is None or (sign.is_here and held is False) or is_former_self(sign):
             return None
         now = disk_time(self.path)

@@ -17,6 +17,7 @@ OURS = ("--job-name", "-J", "--output", "-o", "--array", "-a", "--chdir", "-D", 
 GPUS = ("--gres", "--gpus", "-G", "--gpus-per-node", "--gpus-per-task", "--gpus-per-socket")
 AFTER = ("--dependency", "-d")
 CORES = ("--cpus-per-task", "-c")
+SIGNAL = "--signal=B:USR1@"  # and seconds: what job.sh listens to
 PYTHON = ".venv/bin/python"
 IMAGE_PYTHON = "/app/.venv/bin/python"  # where the Dockerfile puts it
 
@@ -36,6 +37,8 @@ def checked(settings: Settings, options: Options) -> Settings:
     for words in (settings.words, settings.preparation):
         if taken := [word for word in words if _has([word], OURS)]:
             raise UserError(f"{taken[0]}: `submit` itself says that to sbatch: take it out of the options")
+        if told := [word for word in words if word.startswith("--signal=") and not word.startswith(SIGNAL)]:
+            raise UserError(f"{told[0]}: job.sh listens to B:USR1@SECONDS alone")
         if words and not words[0].startswith("-"):
             raise UserError(f"{words[0]}: options of sbatch begin with -")
     if settings.at_once and _has(settings.words, AFTER):
@@ -55,7 +58,8 @@ def of_run(run: Run, options: Options, settings: Settings, after: Sequence[str] 
     """The words for one run, after those jobs: `after` has sbatch's own words for that, as in afterany:12."""
     folder = run.folder(options.results.resolve()).path
     seconds = lead(run, options.results, options.gpus is None)
-    words = [*_usual(run.name, folder, folder / "slurm.log"), f"--signal=B:USR1@{seconds}"]
+    words = [*_usual(run.name, folder, folder / slurm.LOG), f"{SIGNAL}{seconds}"]
+    _check_time(run, seconds, settings.words)
     if options.gpus is None:
         words += [] if _has(settings.words, CORES) else [f"--cpus-per-task={options.threads}"]
     elif not _has(settings.words, GPUS):
@@ -66,6 +70,16 @@ def of_run(run: Run, options: Options, settings: Settings, after: Sequence[str] 
     command += ["--stage", str(options.stage)] if options.stage else []
     python = _python(options, settings, nv=options.gpus is not None)
     return [*words, *settings.words, _script("job.sh"), str(folder), *python, "run_experiments.py", "run", *command]
+
+
+def _check_time(run: Run, seconds: int, words: Sequence[str]) -> None:
+    """Raise UserError where a job would be told to stop before its run gets anywhere."""
+    given = dict(word.split("=", 1) for word in words if word.startswith(("--time=", SIGNAL)))
+    told = given.get("--signal", "").partition("@")[2]
+    told = int(told) if told.isdecimal() else seconds
+    limit = slurm.seconds(given.get("--time", ""))
+    if limit is not None and limit < 2 * told:
+        raise UserError(f"--time is too short: {run.name} is stopped {told} s before; give twice that at least")
 
 
 def preparation_name(dataset: str) -> str:

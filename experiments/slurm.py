@@ -13,6 +13,7 @@ from files import write_atomically
 
 FORMAT = "%i|%T|%L|%N|%r|%j|%k"  # of squeue: id, state, time left, nodes, reason, name, comment
 SECONDS = 120  # that a busy controller may take
+LOG = "slurm.log"  # in a run's folder, of all its jobs
 NOTE = "slurm.json"  # in a run's folder: {"job": id}
 ELSEWHERE = "type this on a login node of a cluster that has Slurm"
 DONE = "done"
@@ -42,7 +43,12 @@ class QueuedJob:
     @property
     def word(self) -> str:
         """Its state in a word of ours."""
-        return "queued" if self.waits else self.state.lower()
+        ours = {"PENDING": "queued", "COMPLETING": "ending"}
+        return ours.get(self.state, self.state.lower())
+
+    def is_at(self, place: str, noted: str | None) -> bool:
+        """Whether it works in this folder: its comment is the folder, or it is noted there and has a user's comment."""
+        return self.comment == place or (self.id == noted and not self.comment.startswith("/"))
 
 
 @dataclass(frozen=True)
@@ -50,26 +56,31 @@ class Queue:
     """What squeue listed."""
 
     jobs: tuple[QueuedJob, ...] = ()
+    is_known: bool = True  # or squeue told nothing
 
     def find(self, name: str, place: Path, noted: str | None = None) -> QueuedJob | None:
         """The job of this name that works in this folder, of whatever project; or the one that is noted there."""
-        same = (
-            job for job in self.jobs if job.name == name and (job.comment == str(place.resolve()) or job.id == noted)
-        )
+        same = (job for job in self.jobs if job.name == name and job.is_at(str(place.resolve()), noted))
         return next(same, None)
 
-    def within(self, place: Path) -> list[QueuedJob]:
-        """All jobs that work in folders below this one, the oldest first."""
-        inside = [job for job in self.jobs if job.id.isdecimal() and job.comment.startswith(f"{place}/")]
+    def within(self, results: Path) -> list[QueuedJob]:
+        """All jobs that work on these results, the oldest first."""
+        noted = {noted_job(RunFolder(note.parent)) for note in results.glob(f"*/*/*/{NOTE}")}
+        inside = [
+            job
+            for job in self.jobs
+            if job.id.isdecimal()
+            and (job.comment.startswith(f"{results}/") or (job.id in noted and job.is_at("", job.id)))
+        ]
         return sorted(inside, key=lambda job: int(job.id))
 
     def of_run(self, name: str, folder: RunFolder) -> QueuedJob | None:
         return self.find(name, folder.path, noted_job(folder))
 
 
-def queue() -> Queue:
+def queue(patience: float = SECONDS) -> Queue:
     """All jobs that wait or run. NoSlurm where this machine is of no cluster, UserError where squeue fails."""
-    lines = _call(["squeue", "--all", "--noheader", f"--format={FORMAT}"]).splitlines()
+    lines = _call(["squeue", "--all", "--noheader", f"--format={FORMAT}"], patience).splitlines()
     fields = (line.split("|", FORMAT.count("|")) for line in lines)
     return Queue(tuple(QueuedJob(*each) for each in fields if len(each) == FORMAT.count("|") + 1))
 
@@ -81,6 +92,19 @@ def submit(words: Sequence[str]) -> str:
     if not number.isdecimal():
         raise UserError(f"sbatch did not say the number of the job, but {said[:200]!r}")
     return number
+
+
+def seconds(limit: str) -> int | None:
+    """A time limit as sbatch takes it: minutes, m:s, h:m:s, d-h, d-h:m, d-h:m:s; None of anything else."""
+    days, dash, rest = limit.rpartition("-")
+    parts = rest.split(":")
+    if not all(part.isdecimal() for part in [*parts, *([days] if dash else [])]) or len(parts) > 3:
+        return None
+    lacking = ["0"] * (3 - len(parts))
+    hours, minutes, seconds = map(int, [*parts, *lacking] if dash else [*lacking, *parts])
+    if not dash and len(parts) == 1:
+        minutes, seconds = seconds, 0
+    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
 def log(path: Path) -> str:
@@ -116,15 +140,26 @@ def _worked(job: str, folder: RunFolder) -> bool:
     return any(isinstance(attempt, dict) and attempt.get("slurm_job") == job for attempt in attempts)
 
 
-def _call(words: list[str]) -> str:
+def last_words(folder: RunFolder) -> str:
+    """Why a job that is gone left nothing of its run: the last error in its log, or the log's last line."""
+    path = folder.path / LOG
+    try:
+        lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
+    except OSError:
+        return f"it left no {path}"
+    errors = [line for line in lines if line.startswith("error: ")]
+    return f"{[*lines, *errors][-1].removeprefix('error: ')} ({path})" if lines else f"{path} is empty"
+
+
+def _call(words: list[str], patience: float = SECONDS) -> str:
     try:
         done = subprocess.run(
-            words, capture_output=True, text=True, errors="surrogateescape", timeout=SECONDS, stdin=subprocess.DEVNULL
+            words, capture_output=True, text=True, errors="surrogateescape", timeout=patience, stdin=subprocess.DEVNULL
         )
     except FileNotFoundError:
         raise NoSlurm(f"there is no {words[0]} here: {ELSEWHERE}") from None
     except subprocess.TimeoutExpired:
-        raise UserError(f"{words[0]} gave no answer in {SECONDS} s: ask `sinfo` whether Slurm is there") from None
+        raise UserError(f"{words[0]} gave no answer in {patience:g} s: ask `sinfo` whether Slurm is there") from None
     if done.returncode:
         if "configuration source" in done.stderr:  # the programs are installed, but were not told of a cluster
             raise NoSlurm(f"{words[0]} knows of no cluster: {ELSEWHERE}")

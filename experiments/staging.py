@@ -79,7 +79,7 @@ def foresee(jobs: Sequence[Job], folder: Path) -> str:
 
 
 def staged(jobs: Sequence[Job], folder: Path, say: Say) -> list[Job]:
-    """The same jobs, which read their dataset's stores from this machine's copy below `folder`; made where it lacks.
+    """The same jobs, which read their dataset's stores from this machine's copy below `folder`; it is made first.
 
     One process copies, others wait for it. Raises UserError where there is no room, or the copy is not the store.
     """
@@ -95,7 +95,8 @@ def staged(jobs: Sequence[Job], folder: Path, say: Say) -> list[Job]:
             else:
                 say(f"reading the stores in {stage.copy}")
     except OSError as error:
-        raise UserError(f"{error.filename or stage.root}: {error.strerror}: give another --stage") from None
+        place = error.filename2 or error.filename or stage.root  # of a copy the second one is its own
+        raise UserError(f"{place}: {error.strerror}: give another --stage") from None
     return [_reading(job, stage) for job in jobs]
 
 

@@ -12,6 +12,7 @@ from data_prep import summary
 from experiments import doctor, planning, sbatch, slurm, weights
 from experiments.desk import Desk
 from experiments.finding import require
+from experiments.holder import OLD, Holder
 from experiments.planning import Options
 from experiments.runs import Run
 from experiments.sbatch import Settings
@@ -24,7 +25,7 @@ from prototxt.generated import write_generated
 PATIENCE = 60  # seconds that one `submit` waits for another
 LOCK = ".submit.lock"  # in the results
 
-Left = list[tuple[Run, Options]]
+Left = list[tuple[Run, Options, list[str]]]  # with words for sbatch of its own
 
 
 def submit(
@@ -121,27 +122,35 @@ def _left(runs: Sequence[Run], options: Options, queue: Queue, desk: Desk, unpla
     left, problems = [], []
     for run in runs:
         folder = run.folder(options.results)
-        if job := queue.of_run(run.name, folder):
-            desk.note(run.name, job.id, slurm.state(job, folder))
-        elif folder.is_locked():
-            holder = folder.holder()
+        job, holder = queue.of_run(run.name, folder), folder.holder()
+        if job:
+            state = slurm.state(job, folder)
+            desk.note(run.name, job.id, f"{state}: type this again in a minute" if state == "ending" else state)
+        elif folder.is_locked() and not _has_ended(holder, queue):
             desk.note(run.name, "", f"running on {holder}" if holder else "running")
+        elif folder.is_locked():
+            left.append((run, options, [f"--begin=now+{OLD}"]))  # seconds: until its last sign of life is old
         elif run.variant in unplanned:
-            left.append((run, options))
+            left.append((run, options, []))
         else:
             try:
                 planned = planning.job(run, options, options.threads)
                 if planning.is_done(planned):
                     desk.note(run.name, "", slurm.DONE)
                 else:
-                    left.append((run, replace(options, threads=planned.threads)))
+                    left.append((run, replace(options, threads=planned.threads), []))
             except UserError as error:
                 problems.append(str(error))
     if problems:
         raise UserError("\nerror: ".join(problems))
-    need = [(weights.pretrained(run.dataset, run.network).bytes, run.folder(options.results)) for run, _ in left]
+    need = [(weights.pretrained(run.dataset, run.network).bytes, run.folder(options.results)) for run, *_ in left]
     require([doctor.disk(need, options.results)])
     return left
+
+
+def _has_ended(holder: Holder | None, queue: Queue) -> bool:
+    """Whether the process at work was one of a job that Slurm does not have any more: it was killed."""
+    return bool(holder and holder.job) and holder.job not in {job.id for job in queue.jobs}
 
 
 def _preparation(dataset: str, options: Options, queue: Queue) -> QueuedJob | None:
@@ -177,10 +186,10 @@ def _hand_over(left: Left, settings: Settings, queue: Queue, desk: Desk, first: 
     if not left:
         return
     line = [job.id for job in queue.within(left[0][1].results)]
-    for run, how in left:
+    for run, how, own in left:
         before = line[-settings.at_once :][:1] if settings.at_once and len(line) >= settings.at_once else []
         words = sbatch.of_run(run, how, settings, [*first, *(f"afterany:{job}" for job in before)])
         folder = run.folder(how.results)
-        line.append(desk.hand_over(run.name, words, folder.path / "slurm.log"))
+        line.append(desk.hand_over(run.name, [*own, *words], folder.path / slurm.LOG))
         if not desk.dry_run:
             slurm.note_job(folder, line[-1])

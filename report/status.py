@@ -18,7 +18,7 @@ from report.results import NO_RUN
 from report.rows import edits
 from report.starts import learnt_nothing
 
-NOTHING = Queue()  # where there is no Slurm
+NOTHING = Queue(is_known=False)  # where there is no Slurm
 
 
 def status(tables: Iterable[Table], results: Path, starts: Sequence[str] | None = None, queue: Queue = NOTHING) -> str:
@@ -48,29 +48,31 @@ def _variant(table: Table, run: Run, results: Path, queue: Queue) -> Iterator[li
     for seed, end in sorted(numbers, key=lambda each: (each[0], each[1] or 0)):
         each = replace(run, seed=seed, to=end)
         folder = each.folder(results)
-        yield [each.name, *_state(table, each, folder, queue.of_run(each.name, folder))]
+        job = queue.of_run(each.name, folder)
+        ended = slurm.noted_job(folder) if queue.is_known and not job else None
+        yield [each.name, *_state(table, each, folder, job, ended)]
     for path in others:
         yield [f"{run.variant}/{path.name}", "ignored", "", NO_RUN]
 
 
-def _state(table: Table, run: Run, folder: RunFolder, job: QueuedJob | None) -> list[str]:
-    """State, iteration of how many, and why or what next."""
+def _state(table: Table, run: Run, folder: RunFolder, job: QueuedJob | None, ended: str | None) -> list[str]:
+    """State, iteration of how many, and why or what next; `ended` is the last job of Slurm's, if it is gone."""
     try:
         run.check_place(folder)
-        return _readable_state(table, folder, job)
+        return _readable_state(table, folder, job, ended)
     except Unreadable as error:
         return ["unreadable", "", str(error)]
 
 
-def _readable_state(table: Table, folder: RunFolder, job: QueuedJob | None) -> list[str]:
+def _readable_state(table: Table, folder: RunFolder, job: QueuedJob | None, ended: str | None) -> list[str]:
     state = folder.state()
     record = folder.record() or {}
     total = record.get("max_iter") or reported_iteration(table.dataset)
-    if job and (job.waits or state not in ("done", "running")):
+    if job and state not in ("done", "running"):
         where = f"waits: {job.reason}" if job.waits else f"on {job.nodes}, starting"
         return [slurm.state(job, folder), _iteration(folder, total) if record else "", f"job {job.id} {where}"]
     if state == "missing":
-        return [state, "", ""]
+        return ["failed", "", f"job {ended}: {slurm.last_words(folder)}"] if ended else [state, "", ""]
     if state == "done":
         result = folder.result()
         right = sum(p.label == p.predicted for p in result.predictions)
@@ -79,7 +81,8 @@ def _readable_state(table: Table, folder: RunFolder, job: QueuedJob | None) -> l
     reached = folder.newest_snapshot()
     notes = {
         "failed": record.get("failure", ""),
-        "stopped": "type the same `run` command" + (f" to resume from iteration {reached:,}" if reached else ""),
+        "stopped": f"type the same `{'submit' if ended else 'run'}` command"
+        + (f" to resume from iteration {reached:,}" if reached else ""),
         "running": ", ".join(filter(None, (_time_left(folder, total), _place(folder, job)))),
     }
     return [state, _iteration(folder, total), notes[state]]
@@ -94,7 +97,8 @@ def _iteration(folder: RunFolder, total: int) -> str:
 def _place(folder: RunFolder, job: QueuedJob | None) -> str:
     """Where the run is at work, unless it is here."""
     if job:
-        return f"job {job.id} on {job.nodes}, whose time is up in {job.left}"
+        limit = f"time limit in {job.left}" if job.left[:1].isdecimal() else "no time limit"
+        return f"job {job.id} on {job.nodes}, {limit}"
     holder = folder.holder()
     return f"on {holder}" if holder and holder.host != platform.node() else ""
 

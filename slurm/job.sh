@@ -10,11 +10,17 @@
 
 folder=$1 # of the run
 shift
-set -- "${@//\$SLURM_TMPDIR/${SLURM_TMPDIR:-}}" # in --stage: this node's
-set -- "${@//\$TMPDIR/${TMPDIR:-}}"
 
 say() { echo "slurm/job.sh: job $SLURM_JOB_ID on $SLURMD_NODENAME, $(date '+%F %T'): $*"; }
-snapshots() { ls "$folder/snapshots" 2>/dev/null; }
+snapshots() { ls "$folder/snapshots" 2>/dev/null || true; }
+
+for name in SLURM_TMPDIR TMPDIR; do # in --stage: this node's
+    if [[ "$*" == *"\$$name"* && -z ${!name:-} ]]; then
+        say "error: \$$name is not set on this node: give another --stage"
+        exit 2
+    fi
+    set -- "${@//\$$name/${!name:-}}"
+done
 
 say "starts${SLURM_RESTART_COUNT:+ (requeued: $SLURM_RESTART_COUNT)}"
 before=$(snapshots)
@@ -36,7 +42,7 @@ if [[ $time_is_up && ! $cancelled ]] && ((status == 130 || status == 143)); then
         say "not queued again: the time was too short for a snapshot, give more (--time)"
         exit 1
     fi
-    say "queued again"
-    scontrol requeue "$SLURM_JOB_ID"
+    say "asks to be queued again"
+    scontrol requeue "$SLURM_JOB_ID" || say "error: not queued again: Slurm refused"
 fi
 exit $status # a failure is 1 or 2, and not queued again: its reason is in run.json

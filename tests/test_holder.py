@@ -96,6 +96,27 @@ def test_a_machine_that_changed_its_name_is_known_by_its_kernel(folder):
         assert folder.holder() == myself()
 
 
+def test_another_machine_of_the_same_name_is_another_machine(folder):
+    leave(folder, replace(ELSEWHERE, host=myself().host))
+    assert folder.is_locked()
+
+
+def test_after_a_power_cut_nobody_waits_for_what_this_machine_did_before(folder, monkeypatch):
+    leave(folder, replace(ELSEWHERE, host=myself().host), age=12)
+    monkeypatch.setattr("psutil.boot_time", lambda: time.time() - 5)
+    assert not folder.is_locked()
+    with folder.lock():
+        assert folder.holder() == myself()
+
+
+def test_a_sign_that_somebody_removed_is_made_again(folder):
+    with folder.lock() as touch:
+        (folder.path / NAME).unlink()
+        touch()
+        assert folder.holder() == myself()
+    assert names(folder) == []
+
+
 @pytest.mark.parametrize("hours", [-2, 2])
 def test_this_machines_clock_does_not_decide(folder, monkeypatch, hours):
     """The disk's does: a live run is not taken over, nor a dead one left, because a clock is wrong."""

@@ -5,6 +5,7 @@ from user_error import UserError
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from fake_slurm import FakeSlurm
 pytest.importorskip("caffe", reason="Caffe is not built here")
 
 from experiments import doctor, planning, sbatch, slurm
+from experiments.holder import OLD
 from experiments.lead import lead
 from experiments.planning import Options
 from experiments.run_folder import Prediction
@@ -107,6 +109,26 @@ def test_a_job_with_a_comment_of_the_users_is_known_by_its_number(cluster, optio
     assert len(cluster.jobs) == 1
 
 
+def test_a_copy_of_a_folder_has_no_claim_on_the_originals_job(cluster, options, tmp_path):
+    hand_over(options, RUN)
+    shutil.copytree(options.results, tmp_path / "copy")
+    hand_over(replace(options, results=tmp_path / "copy"), RUN)
+    assert len(cluster.jobs) == 2
+
+
+def test_a_run_whose_job_was_killed_gets_one_that_begins_when_its_last_sign_of_life_is_old(cluster, options, capsys):
+    folder = RUN.folder(options.results).path
+    folder.mkdir(parents=True)
+    (folder / "holder.json").write_text(json.dumps({"host": "n9", "pid": 1, "job": "77", "boot": "another"}))
+    hand_over(options, RUN)
+    assert states(capsys) == ["submitted"]
+    assert cluster.jobs[0]["options"]["begin"] == f"now+{OLD}"
+    cluster.change(0, state=None, id="77")
+    cluster.change(0, state="RUNNING", options=cluster.jobs[0]["options"] | {"comment": "/elsewhere"})
+    hand_over(options, RUN)
+    assert states(capsys)[-1] == "77)"  # running on n9 (job 77)
+
+
 def test_two_at_once_hand_no_run_over_twice(cluster, options):
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: hand_over(options), range(2)))
@@ -156,6 +178,28 @@ def test_what_the_user_says_to_sbatch_comes_last_and_so_beats_what_we_say(option
 def test_options_that_would_break_the_bookkeeping_are_refused(cluster, options, words):
     with pytest.raises(UserError, match=rf"^{words[0]}: "):
         hand_over(options, settings=Settings(words=words))
+    assert not cluster.jobs
+
+
+@pytest.mark.parametrize(
+    ("limit", "seconds"),
+    [
+        ("5", 300),
+        ("0:30", 30),
+        ("1:02:03", 3723),
+        ("2-3", 183600),
+        ("1-0:5", 86700),
+        ("1-1:1:1", 90061),
+        ("never", None),
+    ],
+)
+def test_a_time_limit_is_read_as_sbatch_reads_it(limit, seconds):
+    assert slurm.seconds(limit) == seconds
+
+
+def test_a_time_that_is_over_before_a_run_gets_anywhere_is_refused(cluster, options):
+    with pytest.raises(UserError, match=r"--time is too short: .* is stopped \d+ s before"):
+        hand_over(options, RUN, settings=Settings(words=["--time=0:30"]))
     assert not cluster.jobs
 
 
@@ -375,11 +419,27 @@ def test_status_tells_what_waits_runs_and_waits_again(cluster, options):
     assert "job 101 on n7, starting" in line_of(RUN, options, slurm.queue())
     folder.write_record({"run": {}, "inputs": {}, "max_iter": 400, "attempts": [{"slurm_job": "101"}]})
     with folder.lock():
-        assert "job 101 on n7, whose time is up in 1:00:00" in line_of(RUN, options, slurm.queue())
+        assert "job 101 on n7, time limit in 1:00:00" in line_of(RUN, options, slurm.queue())
     cluster.change(0, state="PENDING", reason="BeginTime")
     assert line_of(RUN, options, slurm.queue()).split()[2:6] == ["requeued", "0", "of", "400"]
     cluster.change(0, state=None)
     assert "stopped" in line_of(RUN, options, slurm.queue())
+
+
+def test_a_job_that_failed_before_its_run_began_is_a_failure_with_its_last_error(cluster, options):
+    hand_over(options, RUN)
+    log = RUN.folder(options.results).path / slurm.LOG
+    cluster.change(0, state=None)
+    assert f"failed job 101: it left no {log}" in " ".join(line_of(RUN, options, slurm.queue()).split())
+    log.write_text("slurm/job.sh: starts\nerror: GPU: none to be seen\nslurm/job.sh: ended with 2\n")
+    assert f"job 101: GPU: none to be seen ({log})" in line_of(RUN, options, slurm.queue())
+    assert "missing" in line_of(RUN, options, slurm.Queue(is_known=False))
+
+
+def test_a_result_is_shown_though_a_job_of_the_run_still_waits(cluster, options):
+    hand_over(options, RUN)
+    finish(RUN, options)
+    assert "accuracy 100.00%" in line_of(RUN, options, slurm.queue())
 
 
 def test_status_works_where_slurm_gives_no_answer(cluster, options):
