@@ -1,6 +1,7 @@
 """Runs layers of Caffe on odd shapes, forward and backward, and prints a hash of all numbers of each, as JSON.
 
-`python layer_bits.py FOLDER`, in a process of its own: what it runs with is up to its environment.
+`python layer_bits.py FOLDER`, in a process of its own: what it runs with is up to its environment. Those layers that
+are large enough to be shared among threads have matrix products that are not: their bits are other ones then.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ CONVOLUTIONS = {  # the data's shape, and what the convolution is
     "AlexNet's conv2": ((2, 6, 27, 27), "num_output: 8 kernel_size: 5 pad: 2 group: 2"),
     "VGG-16's": ((2, 5, 28, 30), "num_output: 6 kernel_size: 3 pad: 1"),
     "shared among threads": ((2, 16, 40, 44), "num_output: 6 kernel_size: 3 pad: 1"),
-    "strided, shared among threads": ((2, 16, 80, 88), "num_output: 6 kernel_size: 3 pad: 1 stride: 2"),
+    "strided, shared among threads": ((2, 5, 84, 88), "num_output: 6 kernel_size: 3 pad: 1 stride: 2"),
     "one pixel": ((1, 3, 1, 1), "num_output: 2 kernel_size: 3 pad: 1"),
     "batch 1, 1 x 1": ((1, 4, 7, 5), "num_output: 3 kernel_size: 1"),
     "1 x 1, strided": ((2, 4, 8, 9), "num_output: 3 kernel_size: 1 stride: 2"),
@@ -36,15 +37,49 @@ CONVOLUTIONS = {  # the data's shape, and what the convolution is
 }
 
 
+POOLINGS = {
+    "AlexNet's": ((2, 3, 27, 29), "kernel_size: 3 stride: 2"),
+    "VGG-16's": ((2, 3, 28, 30), "kernel_size: 2 stride: 2"),
+    "shared among threads": ((3, 32, 55, 53), "kernel_size: 3 stride: 2"),
+    "every column": ((1, 2, 9, 7), "kernel_size: 3 stride: 1 pad: 1"),
+    "padded": ((2, 3, 10, 11), "kernel_size: 3 stride: 2 pad: 2"),
+    "a stride wider than the kernel": ((2, 3, 11, 10), "kernel_size: 2 stride: 3"),
+    "a window that is cut off": ((1, 2, 6, 5), "kernel_size: 4 stride: 3 pad: 1"),
+    "global": ((2, 3, 6, 5), "global_pooling: true"),
+    "oblong": ((2, 3, 9, 14), "kernel_h: 3 kernel_w: 5 stride_h: 1 stride_w: 4 pad_h: 0 pad_w: 3"),
+}
+NORMS = {
+    "AlexNet's": ((2, 12, 27, 27), "local_size: 5 alpha: 0.0001 beta: 0.75"),
+    "shared among threads": ((5, 12, 55, 55), "local_size: 5 alpha: 0.0001 beta: 0.75"),
+    "one channel": ((1, 1, 5, 6), "local_size: 3 alpha: 2 beta: 0.5 k: 2"),
+    "wider than the channels": ((2, 3, 5, 6), "local_size: 9 alpha: 1 beta: 1.5"),
+    "of one channel each": ((2, 3, 5, 6), "local_size: 1 alpha: 1 beta: 0.75"),
+    "within a channel": ((2, 3, 8, 7), "local_size: 3 alpha: 0.1 beta: 0.75 norm_region: WITHIN_CHANNEL"),
+}
+SHAPES = {"small": (2, 3, 5, 7), "shared among threads": (3, 16, 40, 41)}
+
+
 def layers() -> dict[str, tuple[tuple[int, ...], str]]:
     """Each case's shape of the data, and the layer."""
     cases = {}
     for name, (shape, parameters) in CONVOLUTIONS.items():
-        for kind in "Convolution", "Deconvolution":
-            if kind == "Deconvolution" and name == "more padding than picture":
-                continue  # it takes the padding off, and nothing would be left
-            layer = f'type: "{kind}" convolution_param {{ {parameters} {FILLERS} }}'
-            cases[f"{kind}, {name}"] = (shape, layer)
+        convolution = f"convolution_param {{ {parameters} {FILLERS} }}"
+        cases[f"convolution, {name}"] = (shape, f'type: "Convolution" top: "out" {convolution}')
+        if name != "more padding than picture":  # deconvolution takes the padding off, and nothing would be left
+            cases[f"deconvolution, {name}"] = (shape, f'type: "Deconvolution" top: "out" {convolution}')
+    for name, (shape, parameters) in POOLINGS.items():
+        for kind in "MAX", "AVE":
+            layer = f'type: "Pooling" top: "out" pooling_param {{ pool: {kind} {parameters} }}'
+            cases[f"{kind} pooling, {name}"] = (shape, layer)
+        cases[f"pooling with its mask, {name}"] = (shape, f'{cases[f"MAX pooling, {name}"][1]} top: "mask"')
+    for name, (shape, parameters) in NORMS.items():
+        cases[f"LRN, {name}"] = (shape, f'type: "LRN" top: "out" lrn_param {{ {parameters} }}')
+    for name, shape in SHAPES.items():
+        cases[f"ReLU, {name}"] = (shape, 'type: "ReLU" top: "out"')
+        cases[f"leaky ReLU, {name}"] = (shape, 'type: "ReLU" top: "out" relu_param { negative_slope: 0.1 }')
+        cases[f"dropout, {name}"] = (shape, 'type: "Dropout" top: "out" dropout_param { dropout_ratio: 0.3 }')
+        product = f"inner_product_param {{ num_output: 3 {FILLERS} }}"
+        cases[f"product, {name}"] = (shape, f'type: "InnerProduct" top: "out" {product}')
     return cases
 
 
@@ -63,7 +98,7 @@ def bits(file: Path, shape: tuple[int, ...], layer: str, kind: str) -> str:
     dims = " ".join(f"dim: {length}" for length in shape)
     file.write_text(
         f'force_backward: true layer {{ name: "in" type: "Input" top: "in" input_param {{ shape {{ {dims} }} }} }}'
-        f'layer {{ name: "tested" bottom: "in" top: "out" {layer} }}'
+        f'layer {{ name: "tested" bottom: "in" {layer} }}'
     )
     caffe.set_random_seed(1)
     net = caffe.Net(str(file), caffe.TRAIN)
@@ -71,6 +106,8 @@ def bits(file: Path, shape: tuple[int, ...], layer: str, kind: str) -> str:
     for seed in 1, 2:
         net.blobs["in"].data[...] = numbers(shape, kind, seed)
         net.forward()
+        for name in net.outputs:
+            net.blobs[name].diff[...] = 0
         net.blobs["out"].diff[...] = numbers(net.blobs["out"].data.shape, kind, seed + 2)
         net.backward()
         for blob in itertools.chain(net.blobs.values(), *net.params.values()):

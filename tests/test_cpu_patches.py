@@ -18,7 +18,12 @@ from caffe_build import build, cache, install, recipe, source
 
 ROOT = Path(__file__).resolve().parent.parent
 PATCHES = [file for file in recipe.patches(recipe.DEFAULT, gpu=False) if file.startswith("default/")]
-THREADS = [1, 2]
+THREADS = (1, 2, 5)
+NO_SECOND_REGISTRATION = """
+#include "caffe/layer_factory.hpp"
+#undef REGISTER_LAYER_CLASS
+#define REGISTER_LAYER_CLASS(type)
+"""
 
 
 def run(*command, **environment: str) -> str:
@@ -43,7 +48,7 @@ def unpatched(tmp_path_factory) -> Path:
     texts = [(recipe.PATCHES / patch).read_text() for patch in PATCHES]
     files = sorted({file for text in texts for file in re.findall(r"^--- a/(\S+\.cpp)", text, re.MULTILINE)})
     unity, library = folder / "unpatched.cpp", folder / "unpatched.so"
-    unity.write_text("".join(f'#include "{file}"\n' for file in files))
+    unity.write_text(NO_SECOND_REGISTRATION + "".join(f'#include "{file}"\n' for file in files))
     proto = folder / "include" / "caffe" / "proto"
     proto.mkdir()
     run("protoc", f"--proto_path={folder / 'src/caffe/proto'}", f"--cpp_out={proto}", "caffe.proto")
@@ -55,11 +60,66 @@ def unpatched(tmp_path_factory) -> Path:
     return library
 
 
-@pytest.mark.parametrize("threads", THREADS)
-def test_every_layer_gives_the_same_bits_with_and_without_the_patches(threads, unpatched, tmp_path):
-    def bits(**environment: str) -> dict[str, str]:
-        script = Path(__file__).with_name("layer_bits.py")
-        own = {"OPENBLAS_NUM_THREADS": str(threads), "GLOG_minloglevel": "2", **environment}
-        return json.loads(run(sys.executable, script, tmp_path, **own).splitlines()[-1])
+@pytest.fixture(scope="module")
+def bits(tmp_path_factory):
+    """bits(threads, variables): the hash of each layer's numbers, where these variables are set."""
 
-    assert bits() == bits(LD_PRELOAD=str(unpatched))
+    def run_layers(threads: int, **environment: str) -> dict[str, str]:
+        script, folder = Path(__file__).with_name("layer_bits.py"), tmp_path_factory.mktemp("nets")
+        return json.loads(run(sys.executable, script, folder, OPENBLAS_NUM_THREADS=str(threads), **environment))
+
+    return run_layers
+
+
+def test_every_layer_gives_the_same_bits_with_and_without_the_patches_and_with_any_number_of_threads(unpatched, bits):
+    as_it_was = bits(1, LD_PRELOAD=str(unpatched))
+    for threads in THREADS:
+        assert bits(threads) == as_it_was, threads
+
+
+PRODUCT = """
+import hashlib, os, sys, caffe, numpy as np
+open(sys.argv[1], "w").write('''force_backward: true
+layer { name: "in" type: "Input" top: "in" input_param { shape { dim: 50 dim: 1000 } } }
+layer { name: "out" type: "InnerProduct" bottom: "in" top: "out" inner_product_param {
+  num_output: 700 weight_filler { type: "gaussian" std: 0.1 } } }''')
+caffe.set_random_seed(1)
+net = caffe.Net(sys.argv[1], caffe.TRAIN)
+random = np.random.default_rng(1)
+net.blobs["in"].data[...] = random.normal(size=(50, 1000))
+net.blobs["out"].diff[...] = random.normal(size=(50, 700))
+net.forward()
+net.backward()
+weights, data, diff = net.params["out"][0], net.blobs["in"], net.blobs["out"]
+for found, expected in [
+    (diff.data, data.data.astype(float) @ weights.data.T),
+    (data.diff, diff.diff.astype(float) @ weights.data),
+    (weights.diff, diff.diff.T.astype(float) @ data.data),
+]:
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+print(hashlib.sha256(diff.data.tobytes() + data.diff.tobytes() + weights.diff.tobytes()).hexdigest(), flush=True)
+"""
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_a_product_that_is_shared_is_right_and_the_same_in_every_run(threads, tmp_path):
+    def product() -> str:
+        return run(sys.executable, "-c", PRODUCT, tmp_path / "net", OPENBLAS_NUM_THREADS=str(threads))
+
+    assert product() == product()
+
+
+FORK = f"""{PRODUCT}
+child = os.fork()
+net.forward()
+net.backward()
+print(hashlib.sha256(diff.data.tobytes() + data.diff.tobytes()).hexdigest(), flush=True)
+if child == 0:
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_child_of_fork_has_threads_of_its_own(tmp_path):
+    _, ours, childs = run(sys.executable, "-c", FORK, tmp_path / "net", OPENBLAS_NUM_THREADS="2").split()
+    assert ours == childs
