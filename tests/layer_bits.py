@@ -93,7 +93,7 @@ def numbers(shape: tuple[int, ...], kind: str, seed: int) -> np.ndarray:
     return values
 
 
-def bits(file: Path, shape: tuple[int, ...], layer: str, kind: str) -> str:
+def bits(file: Path, shape: tuple[int, ...], layer: str, kind: str, phase: int) -> str:
     """Run a layer forward and backward twice, as gradients are added up; the hash of all that is in its net."""
     dims = " ".join(f"dim: {length}" for length in shape)
     file.write_text(
@@ -101,7 +101,7 @@ def bits(file: Path, shape: tuple[int, ...], layer: str, kind: str) -> str:
         f'layer {{ name: "tested" bottom: "in" {layer} }}'
     )
     caffe.set_random_seed(1)
-    net = caffe.Net(str(file), caffe.TRAIN)
+    net = caffe.Net(str(file), phase)
     digest = hashlib.sha256()
     for seed in 1, 2:
         net.blobs["in"].data[...] = numbers(shape, kind, seed)
@@ -117,10 +117,15 @@ def bits(file: Path, shape: tuple[int, ...], layer: str, kind: str) -> str:
     return digest.hexdigest()
 
 
+def main(file: Path) -> dict[str, str]:
+    """The hash of each case."""
+    found = {}
+    for name, case in layers().items():
+        found[name] = bits(file, *case, "usual", caffe.TRAIN)
+        found[f"{name}, odd"] = bits(file, *case, "odd", caffe.TRAIN)
+        found[f"{name}, testing"] = bits(file, *case, "odd", caffe.TEST)
+    return found
+
+
 if __name__ == "__main__":
-    file = Path(sys.argv[1], "net.prototxt")
-    print(
-        json.dumps(
-            {f"{name}, {kind}": bits(file, *case, kind) for name, case in layers().items() for kind in ("usual", "odd")}
-        )
-    )
+    print(json.dumps(main(Path(sys.argv[1], "net.prototxt"))))
