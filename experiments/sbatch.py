@@ -82,6 +82,12 @@ def _check_time(run: Run, seconds: int, words: Sequence[str]) -> None:
         raise UserError(f"--time is too short: {run.name} is stopped {told} s before; give twice that at least")
 
 
+def cores(words: Sequence[str]) -> int | None:
+    """How many cores the user's options ask for, where they do: --cpus-per-task=N."""
+    given = [word.partition("=")[2] for word in words if word.startswith("--cpus-per-task=")]
+    return int(given[-1]) if given and given[-1].isdecimal() and int(given[-1]) else None
+
+
 def preparation_name(dataset: str) -> str:
     return f"{dataset}/prepare"
 

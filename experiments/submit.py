@@ -37,7 +37,7 @@ def submit(
     not yet. A run that has a job keeps it. UserError where something has to be fixed; then nothing is handed over.
     """
     runs = planning.lasting(runs, options)
-    options = replace(options, results=options.results.resolve(), threads=_threads(runs, options))
+    options = replace(options, results=options.results.resolve(), threads=_threads(runs, options, settings))
     settings = sbatch.checked(settings, options)
     _queue(dry_run)  # before anything is written
     with nullcontext() if dry_run else _alone(options.results):
@@ -84,11 +84,12 @@ def _alone(results: Path) -> Iterator[None]:
         raise UserError(f"another `submit` is at work on {results}: wait for its end") from None
 
 
-def _threads(runs: Sequence[Run], options: Options) -> int | None:
+def _threads(runs: Sequence[Run], options: Options, settings: Settings) -> int | None:
     """BLAS threads of each run that begins now: they decide its last bits, so they must not depend on the node."""
-    if options.gpus is not None or options.threads or all(run.dataset == "demo" for run in runs):
-        return planning.default_threads(runs, options)
-    raise UserError("on the CPU a job needs to know its cores: give --threads")
+    asked = options.threads or (sbatch.cores(settings.words) if options.gpus is None else None)
+    if options.gpus is not None or asked or all(run.dataset == "demo" for run in runs):
+        return planning.default_threads(runs, replace(options, threads=asked))
+    raise UserError("on the CPU a job needs to know its cores: give --threads, or --cpus-per-task=N in --slurm")
 
 
 def _require(runs: Sequence[Run], options: Options, photos: Mapping[str, Path], is_being_prepared: bool) -> None:

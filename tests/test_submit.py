@@ -275,6 +275,9 @@ def test_on_the_cpu_the_cores_of_a_job_have_to_be_known(cluster, options):
     """They decide the bits, and the nodes may differ."""
     with pytest.raises(UserError, match="give --threads"):
         hand_over(options, Run("ava-large", "alexnet", "global", 1))
+    hand_over(options, RUN, settings=Settings(words=["--cpus-per-task=3"]))
+    words = cluster.jobs[0]["words"]
+    assert words[words.index("--threads") + 1] == "3"
 
 
 def test_a_job_is_told_early_enough_for_the_slowest_snapshot_of_its_net_until_now(options):
