@@ -28,11 +28,15 @@ def wanted(arguments: argparse.Namespace) -> list:
 
     if not arguments.variant:
         return runs(arguments.dataset, arguments.network, arguments.view, arguments.seeds, arguments.start)
-    of_all = {"--network": arguments.network != NETWORKS, "--view": arguments.view != VIEWS}
-    of_all |= {"--start": arguments.start != [PRETRAINED]}
-    for option in (option for option, is_given in of_all.items() if is_given):
+    of_all = {"network": NETWORKS, "view": VIEWS, "start": [PRETRAINED]}
+    for option in differing(arguments, of_all):
         raise UserError(f"--variant names a network, a view and a start: leave out {option}")
     return of_variants(arguments.dataset, arguments.variant, arguments.seeds)
+
+
+def differing(arguments: argparse.Namespace, usual: dict[str, object]) -> list[str]:
+    """Those of some options, by name with their usual values, that have another value."""
+    return [f"--{name}" for name, value in usual.items() if getattr(arguments, name) != value]
 
 
 def submit(arguments: argparse.Namespace) -> None:
@@ -72,9 +76,8 @@ def compare(arguments: argparse.Namespace) -> None:
         return
     from report import datasets, from_scratch
 
-    of_delta = {"--deltas": arguments.deltas, "--format": arguments.format != "text"}
-    of_delta |= {"--network": arguments.network != NETWORKS, "--view": arguments.view != VIEWS}
-    for option in (option for option, is_given in of_delta.items() if is_given):
+    of_delta = {"deltas": None, "format": "text", "network": NETWORKS, "view": VIEWS}
+    for option in differing(arguments, of_delta):
         raise UserError(f"compare {arguments.what} takes no {option}: that is for compare delta")
     name = arguments.dataset
     asked = [datasets.of_dataset(name, data, results)] if name else datasets.all_tables(data, results)

@@ -30,7 +30,7 @@ RECORD = {
     "changes": list,
     "marks": list,
     "attempts": list,
-    "snapshot_seconds": float | int,  # that the newest one took
+    "snapshot_seconds": float | int,  # that the longest one took
     "dataset": dict,
 }
 

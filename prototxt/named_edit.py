@@ -3,7 +3,6 @@
 from user_error import UserError
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import commands
@@ -33,7 +32,8 @@ def copy(origin: str, edit: str, data: Path, root: Path, out: Path) -> list[str]
     if not source.exists():
         if older:
             raise UserError(f"{source} is not there")
-        raise UserError(f"{source} is not there: type `{commands.module('prototxt', *_writing(dataset, data))}` first")
+        command = commands.module("prototxt", "--dataset", dataset, *commands.place("data", data))
+        raise UserError(f"{source} is not there: type `{command}` first")
     missing = [path for path in (net_path, solver_path) if not (out / path).exists()]
     if not missing:
         raise UserError(f"{out / solver_path} is there already: edit it, or give another name with --as")
@@ -61,13 +61,9 @@ def _parts(origin: str) -> tuple[str, str, str, str, str]:
     dataset, _, variant = origin.partition("/")
     parts = variant_parts(variant)
     if parts is None:
-        names = ", ".join(variant_name(network, view) for network in NETWORKS for view in VIEWS)
-        raise UserError(f"--copy {origin}: give a dataset and a variant, as in {DATASETS[0]}/{names.split(', ')[0]}")
+        usual = variant_name(NETWORKS[0], VIEWS[0])
+        raise UserError(f"--copy {origin}: give a dataset and a variant, as in {DATASETS[0]}/{usual}")
     return dataset, *parts
-
-
-def _writing(dataset: str, data: Path) -> Iterator[object]:
-    yield from ("--dataset", dataset, *commands.place("data", data))
 
 
 def _headed(text: str, old: str, new: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from harness import CODE, EVALUATE_EVERY, MAX_ITER, SNAPSHOT_EVERY, TEST, TRAIN, edit
+from harness import CODE, EVALUATE_EVERY, MAX_ITER, SNAPSHOT_EVERY, TEST, TRAIN, edit, write_ava
 
 from data_prep.datums import Datum
 from data_prep.photos import Photo
@@ -72,20 +72,11 @@ def make_ava(tmp_path, ava_line, draw_picture) -> Callable[..., Path]:
 
     def make(photos: int, test_list: Sequence[int] | None = None, pictures: bool = True) -> Path:
         root = tmp_path / "ava"
-        (root / "images").mkdir(parents=True)
         random = np.random.default_rng(photos)
         counts = random.integers(0, 60, (photos, 10))
-        with (root / "AVA.txt").open("w") as table:
-            for number in range(photos):
-                table.write(ava_line(number + 1, 1000 + number, counts[number]))
-                if pictures:
-                    width, height = random.integers(200, 400, 2).tolist()
-                    picture = draw_picture(number, width, height)
-                    cv2.imwrite(str(root / "images" / f"{1000 + number}.jpg"), picture)
-        if test_list is not None:
-            (root / "aesthetics_image_lists").mkdir()
-            lines = "\n".join(map(str, test_list))
-            (root / "aesthetics_image_lists" / "generic_test.jpgl").write_text(lines)
+        lines = [ava_line(number + 1, 1000 + number, counts[number]) for number in range(photos)]
+        sizes = [random.integers(200, 400, 2).tolist() for _ in range(photos if pictures else 0)]
+        write_ava(root, lines, [draw_picture(number, *size) for number, size in enumerate(sizes)], test_list)
         return root
 
     return make

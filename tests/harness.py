@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,17 @@ TRAIN, TEST = 40, 23  # photos; 23 is no multiple of the test batch
 MAX_ITER, SNAPSHOT_EVERY, EVALUATE_EVERY = 12, 3, 4
 LONG = 399  # iterations of a run that is stopped in between; a longer one has another folder
 ALEXNET = "demo/alexnet_global"
+
+
+def write_ava(root: Path, lines: list[str], pictures: list[np.ndarray], test_list: Sequence[int] | None) -> None:
+    """A copy of AVA: its table, pictures with the ids 1000, 1001, ..., and the official test list if there is one."""
+    (root / "images").mkdir(parents=True)
+    (root / "AVA.txt").write_text("".join(lines))
+    for number, picture in enumerate(pictures):
+        cv2.imwrite(str(root / "images" / f"{1000 + number}.jpg"), picture)
+    if test_list is not None:
+        (root / "aesthetics_image_lists").mkdir()
+        (root / "aesthetics_image_lists" / "generic_test.jpgl").write_text("\n".join(map(str, test_list)))
 
 
 def edit(path, pattern, replacement, flags=0, count=0):

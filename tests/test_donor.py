@@ -13,6 +13,7 @@ import cv2
 import lmdb
 import numpy as np
 import pytest
+from harness import write_ava
 
 from data_prep import __main__ as program
 from data_prep import deltas, donor, journal, manifest, stores, summary, workers
@@ -64,15 +65,10 @@ def decoded(monkeypatch):
 def copy(tmp_path_factory, ava_line, draw_picture):
     """A copy of AVA, and what its photos give, made(*options): the datasets without a delta and with one."""
     root = tmp_path_factory.mktemp("copy") / "ava"
-    (root / "images").mkdir(parents=True)
-    (root / "aesthetics_image_lists").mkdir()
     generator = np.random.default_rng(1)
-    counts = [generator.integers(0, 60, 10) for _ in range(PHOTOS)]
-    (root / "AVA.txt").write_text("".join(ava_line(n + 1, 1000 + n, each) for n, each in enumerate(counts)))
-    for number in range(PHOTOS):
-        width, height = generator.integers(200, 400, 2).tolist()
-        cv2.imwrite(str(root / "images" / f"{1000 + number}.jpg"), draw_picture(number, width, height))
-    (root / "aesthetics_image_lists" / "generic_test.jpgl").write_text("\n".join(map(str, TEST_LIST)))
+    lines = [ava_line(number + 1, 1000 + number, generator.integers(0, 60, 10)) for number in range(PHOTOS)]
+    pictures = [draw_picture(number, *generator.integers(200, 400, 2).tolist()) for number in range(PHOTOS)]
+    write_ava(root, lines, pictures, TEST_LIST)
     pictures = root / "images"
     (pictures / f"{CUT}.jpg").write_bytes((pictures / f"{CUT}.jpg").read_bytes()[:2000])
     (pictures / f"{LACKING}.jpg").unlink()

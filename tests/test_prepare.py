@@ -25,6 +25,7 @@ import numpy as np
 import psutil
 import pytest
 from conftest import ROOT
+from harness import write_ava
 
 import commands
 from data_prep import manifest, prepare, progress, space, stores, texts, views, workers
@@ -84,17 +85,12 @@ def rows(folder):
 def copy(tmp_path_factory, ava_line, draw_picture):
     """A small copy of AVA that no test changes, and the dataset that an undisturbed call makes of it."""
     root = tmp_path_factory.mktemp("copy") / "ava"
-    (root / "images").mkdir(parents=True)
-    (root / "aesthetics_image_lists").mkdir()
     generator = np.random.default_rng(1)
-    lines = []
+    lines, pictures = [], []
     for number in range(PHOTOS):
         lines.append(ava_line(number + 1, 1000 + number, generator.integers(0, 60, 10)))
-        width, height = generator.integers(200, 400, 2).tolist()
-        picture = draw_picture(number, width, height)
-        cv2.imwrite(str(root / "images" / f"{1000 + number}.jpg"), picture)
-    (root / "AVA.txt").write_text("".join(lines))
-    (root / "aesthetics_image_lists" / "generic_test.jpgl").write_text("\n".join(map(str, TEST_LIST)))
+        pictures.append(draw_picture(number, *generator.integers(200, 400, 2).tolist()))
+    write_ava(root, lines, pictures, TEST_LIST)
     out = root.parent / "out"
     process = start(root, out)
     stdout, stderr = process.communicate(timeout=60)
