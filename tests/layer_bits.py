@@ -11,7 +11,10 @@ import sys
 from pathlib import Path
 
 import caffe
+import cv2
+import lmdb
 import numpy as np
+from caffe.proto import caffe_pb2
 
 FILLERS = 'weight_filler { type: "gaussian" std: 0.1 } bias_filler { type: "gaussian" std: 0.1 }'
 CONVOLUTIONS = {  # the data's shape, and what the convolution is
@@ -55,6 +58,25 @@ NORMS = {
     "wider than the channels": ((2, 3, 5, 6), "local_size: 9 alpha: 1 beta: 1.5"),
     "of one channel each": ((2, 3, 5, 6), "local_size: 1 alpha: 1 beta: 0.75"),
     "within a channel": ((2, 3, 8, 7), "local_size: 3 alpha: 0.1 beta: 0.75 norm_region: WITHIN_CHANNEL"),
+}
+RECORDS = 11
+RAW = ("raw", "floats")
+ENCODED = ("JPEG", "gray PNG", "PNG with alpha")
+DATA = {  # what the records are, and how they are transformed
+    "raw": (RAW[:1], "mirror: true crop_size: 27 mean_value: 104 mean_value: 117 mean_value: 123"),
+    "raw, mean image": (RAW[:1], 'mirror: true crop_size: 20 mean_file: "MEAN"'),
+    "raw, as it is": (RAW[:1], ""),
+    "floats": (RAW[1:], "mirror: true crop_size: 27 mean_value: 0.1 scale: 0.017"),
+    "floats and raw": (RAW, 'mirror: true mean_file: "MEAN" scale: 3'),
+    "JPEG": (ENCODED[:1], "mirror: true crop_size: 27 mean_value: 104 mean_value: 117 mean_value: 123"),
+    "JPEG, mean image": (ENCODED[:1], 'mirror: true crop_size: 20 mean_file: "MEAN" scale: 0.3'),
+    "JPEG, as it is": (ENCODED[:1], ""),
+    "JPEG, one mean": (ENCODED[:1], "crop_size: 31 mean_value: 7.3"),
+    "gray": (ENCODED[1:2], "mirror: true crop_size: 27 mean_value: 104"),
+    "with alpha": (ENCODED[2:], "mirror: true crop_size: 27 mean_value: 104"),
+    "all in color": (ENCODED, "force_color: true mirror: true crop_size: 27 mean_value: 104"),
+    "all in gray": (ENCODED, "force_gray: true mirror: true crop_size: 27 scale: 0.5"),
+    "raw and JPEG": (("JPEG", "JPEG", "raw"), "mirror: true crop_size: 27 mean_value: 104"),
 }
 SHAPES = {"small": (2, 3, 5, 7), "shared among threads": (3, 16, 40, 41)}
 
@@ -117,6 +139,47 @@ def bits(file: Path, shape: tuple[int, ...], layer: str, kind: str, phase: int) 
     return digest.hexdigest()
 
 
+def record(kind: str, label: int) -> caffe_pb2.Datum:
+    """A picture of 37 x 41 pixels."""
+    random = np.random.default_rng(label)
+    channels = {"gray PNG": 1, "PNG with alpha": 4}.get(kind, 3)
+    pixels = cv2.blur(random.integers(0, 256, (37, 41, channels), dtype=np.uint8), (5, 5)).reshape(37, 41, channels)
+    if kind in ENCODED:
+        data = cv2.imencode(".jpg" if kind == "JPEG" else ".png", pixels)[1].tobytes()
+        return caffe_pb2.Datum(encoded=True, data=data, label=label)
+    datum = caffe_pb2.Datum(channels=channels, height=37, width=41, label=label)
+    planes = pixels.transpose(2, 0, 1)
+    if kind == "raw":
+        datum.data = planes.tobytes()
+    else:
+        datum.float_data.extend(numbers(planes.shape, "odd", label).ravel())
+    return datum
+
+
+def data_bits(folder: Path, kinds: tuple[str, ...], transform: str, phase: int) -> str:
+    """Read a store in batches that do not fit it, beside a layer that asks for the same threads; the hash of all."""
+    store, mean = folder / "-".join(kinds), folder / "mean.binaryproto"
+    with lmdb.open(str(store), map_size=1 << 24) as store_of_kinds, store_of_kinds.begin(write=True) as transaction:
+        for label, kind in zip(range(RECORDS), itertools.cycle(kinds)):
+            transaction.put(b"%02d" % label, record(kind, label).SerializeToString())
+    values = np.random.default_rng(0).uniform(0, 255, (3, 37, 41)).astype(np.float32)
+    mean.write_bytes(caffe.io.array_to_blobproto(values[np.newaxis]).SerializeToString())
+    file = folder / "data.prototxt"
+    file.write_text(
+        f'layer {{ name: "data" type: "Data" top: "data" top: "label" transform_param {{ {transform} }}'
+        f' data_param {{ source: "{store}" backend: LMDB batch_size: 25 }} }}'.replace("MEAN", str(mean))
+        + 'layer { name: "relu" type: "ReLU" bottom: "data" top: "relu" }'
+    )
+    caffe.set_random_seed(1)
+    net = caffe.Net(str(file), phase)
+    digest = hashlib.sha256()
+    for _ in range(RECORDS):
+        net.forward()
+        for blob in net.blobs.values():
+            digest.update(blob.data.tobytes())
+    return digest.hexdigest()
+
+
 def main(file: Path) -> dict[str, str]:
     """The hash of each case."""
     found = {}
@@ -124,6 +187,9 @@ def main(file: Path) -> dict[str, str]:
         found[name] = bits(file, *case, "usual", caffe.TRAIN)
         found[f"{name}, odd"] = bits(file, *case, "odd", caffe.TRAIN)
         found[f"{name}, testing"] = bits(file, *case, "odd", caffe.TEST)
+    for name, case in DATA.items():
+        found[f"data, {name}"] = data_bits(file.parent, *case, caffe.TRAIN)
+        found[f"data, {name}, testing"] = data_bits(file.parent, *case, caffe.TEST)
     return found
 
 

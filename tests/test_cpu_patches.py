@@ -52,8 +52,9 @@ def unpatched(tmp_path_factory) -> Path:
     proto = folder / "include" / "caffe" / "proto"
     proto.mkdir()
     run("protoc", f"--proto_path={folder / 'src/caffe/proto'}", f"--cpp_out={proto}", "caffe.proto")
-    includes = [folder, folder / "include", recipe.HERE / "include", install.VENV / recipe.OPENBLAS / "include"]
-    options = [*recipe.FLAGS.split(), "-DNDEBUG", "-DCPU_ONLY", "-fPIC", "-shared", "-w"]
+    ours = [recipe.HERE / "include", install.VENV / recipe.OPENBLAS / "include"]
+    includes = [folder, folder / "include", *ours, "/usr/include/opencv4"]
+    options = [*recipe.FLAGS.split(), "-DNDEBUG", "-DCPU_ONLY", "-DUSE_OPENCV", "-fPIC", "-shared", "-w"]
     rest = install.VENV / build.LIBRARY
     link = [rest, f"-Wl,-rpath,{rest.parent}"]
     run(recipe.COMPILER, *options, *(f"-I{path}" for path in includes), unity, *link, "-o", library)
