@@ -67,7 +67,7 @@ def _data_layer(kind: str, param: caffe_pb2.NetParameter, rounds: int, scratch: 
         ours=ours,
         peer="py-lmdb" + (" and cv2.imdecode" if kind == "JPEG" else ""),
         theirs=theirs,
-        limit="Caffe's one reading thread: " + ("decoding" if kind == "JPEG" else "float conversion, crop and mean"),
+        limit="decoding, on all cores" if kind == "JPEG" else "one thread: two copies of a record, crop and mean",
     )
 
 

@@ -46,6 +46,7 @@ class Trial:
     gpu: int | None = None
     cudnn: bool = True
     start: str = PRETRAINED
+    threads: int | None = None  # on the CPU; None is as many as there are cores
 
     @property
     def iterations(self) -> int:
@@ -53,13 +54,16 @@ class Trial:
 
 
 def rows(rounds: int, copy: Path, gpu: int | None = None) -> Iterator[Comparison]:
-    """Caffe against PyTorch for both networks, and frozen against fine-tuned; on a GPU also with cuDNN against without.
+    """Caffe against PyTorch for both networks, and frozen against fine-tuned, each when it is known.
 
-    Each when it is known.
+    On the CPU also Caffe against PyTorch with one thread, on a GPU also Caffe with cuDNN against without.
     """
     for network in NETWORKS:
         ours = Trial("caffe", network, str(copy), gpu)
         yield _row(ours, "PyTorch", replace(ours, framework="torch"), rounds)
+        if gpu is None:
+            alone = replace(ours, threads=1)
+            yield _row(alone, "PyTorch", replace(alone, framework="torch"), rounds)
         yield _row(replace(ours, start=FROZEN), "the same fine-tuned", ours, rounds)
         if gpu is not None:
             yield _row(ours, "the same without cuDNN", replace(ours, cudnn=False), rounds)
@@ -67,7 +71,7 @@ def rows(rounds: int, copy: Path, gpu: int | None = None) -> Iterator[Comparison
 
 def _row(ours: Trial, name: str, peer: Trial, rounds: int) -> Comparison:
     batch = stated(f"finetuning.batch_size.{ours.network}")
-    place = "CPU" if ours.gpu is None else "GPU"
+    place = "GPU" if ours.gpu is not None else f"CPU{', one thread' if ours.threads == 1 else ''}"
     mine, theirs = in_turns(rounds, lambda: _time(ours), lambda: _time(peer))
     is_frozen = ours.start == FROZEN
     limit = "the way forward, which both have" if is_frozen else LIMITS[ours.network]
@@ -84,9 +88,9 @@ def _row(ours: Trial, name: str, peer: Trial, rounds: int) -> Comparison:
 
 def _time(step: Trial) -> float:
     if step.framework == "caffe":
-        settings = os.environ | environment(step.gpu, threads=None)
+        settings = os.environ | environment(step.gpu, step.threads)
         return float(call(ROOT, "-m", "benchmarks.step", json.dumps(asdict(step)), env=settings))
-    return float(torch_venv.call("benchmarks.torch_step", step.network, step.gpu, step.iterations))
+    return float(torch_venv.call("benchmarks.torch_step", step.network, step.gpu, step.threads, step.iterations))
 
 
 def solver(step: Trial):

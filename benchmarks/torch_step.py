@@ -1,6 +1,7 @@
-"""Seconds per iteration of PyTorch, as benchmarks.step times Caffe's: `python -m benchmarks.torch_step NET GPU COUNT`.
+"""Seconds per iteration of PyTorch, as benchmarks.step times Caffe's.
 
-GPU is a number, or None for the CPU. It runs in a Python of its own, which has PyTorch: benchmarks.torch_venv.
+`python -m benchmarks.torch_step NET GPU THREADS COUNT`: GPU is a number, or None for the CPU; THREADS are a number, or
+None for as many as there are cores. It runs in a Python of its own, which has PyTorch: benchmarks.torch_venv.
 """
 
 import sys
@@ -35,5 +36,8 @@ def measure(network: str, gpu: int | None, iterations: int) -> float:
 
 
 if __name__ == "__main__":
-    network, gpu, iterations = sys.argv[1:]
-    print(measure(network, None if gpu == "None" else int(gpu), int(iterations)))
+    network = sys.argv[1]
+    gpu, threads, iterations = (None if word == "None" else int(word) for word in sys.argv[2:])
+    if threads:
+        torch.set_num_threads(threads)
+    print(measure(network, gpu, iterations))

@@ -50,7 +50,8 @@ def test_pytorch_is_not_given_the_cuda_of_caffe(monkeypatch, tmp_path):
     stand_in.chmod(0o755)
     monkeypatch.setenv("LD_LIBRARY_PATH", "/venv/cuda")
     monkeypatch.setenv("TORCH_PYTHON", str(stand_in))
-    assert torch_venv.call("benchmarks.torch_step", "vgg16", None, 2) == "none -m benchmarks.torch_step vgg16 None 2\n"
+    said = torch_venv.call("benchmarks.torch_step", "vgg16", None, 1, 2)
+    assert said == "none -m benchmarks.torch_step vgg16 None 1 2\n"
 
 
 def answer(algorithm: int, memory: int, status: int = 0) -> algorithms.Answer:
