@@ -106,12 +106,18 @@ def layers() -> dict[str, tuple[tuple[int, ...], str]]:
 
 
 def numbers(shape: tuple[int, ...], kind: str, seed: int) -> np.ndarray:
-    """Data for a layer; `odd` is with both zeros, the smallest numbers, infinities and NaN, a few of each."""
+    """Data for a layer; `odd` is with both zeros, the smallest numbers, infinities and NaN, a few of each.
+
+    `lost` is -infinity, mostly, but in the first channel: its windows have no largest input.
+    """
     random = np.random.default_rng(seed)
     values = random.normal(0, 2, shape).astype(np.float32)
     if kind == "odd":
         for value in 0.0, -0.0, 1e-42, 3e38, np.inf, -np.inf, np.nan:
             values.flat[random.integers(0, values.size, max(1, values.size // 100))] = value
+    if kind == "lost":
+        values[random.random(shape) < 0.9] = -np.inf
+        values[0, 0] = 0
     return values
 
 
@@ -130,7 +136,8 @@ def bits(file: Path, shape: tuple[int, ...], layer: str, kind: str, phase: int) 
         net.forward()
         for name in net.outputs:
             net.blobs[name].diff[...] = 0
-        net.blobs["out"].diff[...] = numbers(net.blobs["out"].data.shape, kind, seed + 2)
+        shape_out, kind_out = net.blobs["out"].data.shape, "odd" if kind == "odd" else "usual"
+        net.blobs["out"].diff[...] = numbers(shape_out, kind_out, seed + 2)
         net.backward()
         for blob in itertools.chain(net.blobs.values(), *net.params.values()):
             for values in blob.data, blob.diff:
@@ -187,6 +194,8 @@ def main(file: Path) -> dict[str, str]:
         found[name] = bits(file, *case, "usual", caffe.TRAIN)
         found[f"{name}, odd"] = bits(file, *case, "odd", caffe.TRAIN)
         found[f"{name}, testing"] = bits(file, *case, "odd", caffe.TEST)
+        if name.startswith("MAX pooling"):
+            found[f"{name}, lost"] = bits(file, *case, "lost", caffe.TRAIN)
     for name, case in DATA.items():
         found[f"data, {name}"] = data_bits(file.parent, *case, caffe.TRAIN)
         found[f"data, {name}, testing"] = data_bits(file.parent, *case, caffe.TEST)
