@@ -164,8 +164,8 @@ def gpu(requirements: Path, architectures: Sequence[str], cudnn: bool, choice: s
 def patches(choice: str, gpu: bool) -> dict[str, str]:
     """Hash the patches of a choice.
 
-    Caffe is not compiled, imported or tested here without those in needed/. Those in default/ change no result; but
-    with more than one thread the CPU's matrix products are other parts than OpenBLAS's own, and round differently.
+    Caffe is not compiled, imported or tested here without those in needed/. Those in default/ change no result of one
+    thread on the CPU; with several, OpenBLAS's work is shared out in other parts than its own, and rounds differently.
     Those in the gpu/ of each touch what is compiled for GPUs alone, and are no part of a build for the CPU.
     """
     chosen = _in_folder("needed", gpu)

@@ -96,6 +96,8 @@ def layers() -> dict[str, tuple[tuple[int, ...], str]]:
         cases[f"pooling with its mask, {name}"] = (shape, f'{cases[f"MAX pooling, {name}"][1]} top: "mask"')
     for name, (shape, parameters) in NORMS.items():
         cases[f"LRN, {name}"] = (shape, f'type: "LRN" top: "out" lrn_param {{ {parameters} }}')
+        if "WITHIN" not in parameters:
+            cases[f"LRN in place, {name}"] = (shape, f'type: "LRN" top: "in" lrn_param {{ {parameters} }}')
     for name, shape in SHAPES.items():
         cases[f"ReLU, {name}"] = (shape, 'type: "ReLU" top: "out"')
         cases[f"leaky ReLU, {name}"] = (shape, 'type: "ReLU" top: "out" relu_param { negative_slope: 0.1 }')
@@ -136,8 +138,8 @@ def bits(file: Path, shape: tuple[int, ...], layer: str, kind: str, phase: int) 
         net.forward()
         for name in net.outputs:
             net.blobs[name].diff[...] = 0
-        shape_out, kind_out = net.blobs["out"].data.shape, "odd" if kind == "odd" else "usual"
-        net.blobs["out"].diff[...] = numbers(shape_out, kind_out, seed + 2)
+        out = net.blobs["out" if "out" in net.blobs else "in"]
+        out.diff[...] = numbers(out.data.shape, "odd" if kind == "odd" else "usual", seed + 2)
         net.backward()
         for blob in itertools.chain(net.blobs.values(), *net.params.values()):
             for values in blob.data, blob.diff:
