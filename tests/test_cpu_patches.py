@@ -35,11 +35,17 @@ def run(*command, **environment: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def unpatched(tmp_path_factory) -> Path:
-    """A library with what the patches change, unchanged but for the patches that every build needs."""
-    original, held = cache.folder() / source.ENTRY, install.describe()
+def patched() -> None:
+    """Skips a test where the Caffe in .venv lacks these patches."""
+    held = install.describe()
     if not held or held.get("patches") == recipe.MINIMAL:
         pytest.skip("there is no Caffe with these patches in .venv")
+
+
+@pytest.fixture(scope="module")
+def unpatched(patched, tmp_path_factory) -> Path:
+    """A library with what the patches change, unchanged but for the patches that every build needs."""
+    original = cache.folder() / source.ENTRY
     if not (original.is_dir() and shutil.which("protoc") and Path(recipe.COMPILER).exists()):
         pytest.skip("takes Caffe's source, which setup keeps in the cache, and its compiler")
     folder = tmp_path_factory.mktemp("unpatched")
@@ -122,3 +128,47 @@ print(hashlib.sha256(diff.data.tobytes() + data.diff.tobytes()).hexdigest(), flu
 def test_a_child_of_fork_has_threads_of_its_own(tmp_path):
     _, childs, ours = run(sys.executable, "-c", FORK, tmp_path / "net", OPENBLAS_NUM_THREADS="2").split()
     assert childs == ours
+
+
+SHARING = """
+#include <atomic>
+#include <functional>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+namespace caffe {
+void share_out(int, double, const std::function<void(int, int)>&, int, int);
+}
+int main() {
+  std::atomic<int> wrong(0), caught(0);
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 3; ++caller) {
+    callers.emplace_back([&] {
+      for (int count = 0; count < 3000; ++count) {
+        std::vector<int> visits(count);
+        caffe::share_out(count, 1e4, [&](int first, int last) {
+          for (int i = first; i < last; ++i) ++visits[i];
+        }, 7, 1);
+        for (int times : visits) wrong += times != 1;
+        try {
+          caffe::share_out(count, 1e4, [&](int first, int last) {
+            if (last == count) throw std::runtime_error("the last part");
+          }, 1, 1);
+        } catch (const std::runtime_error&) {
+          ++caught;
+        }
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  return wrong || caught != 3 * 2999;  // of nothing there is no part
+}
+"""
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_work_of_several_callers_is_done_once_and_what_it_throws_reaches_its_caller(patched, threads, tmp_path):
+    code, program, library = tmp_path / "sharing.cpp", tmp_path / "sharing", install.VENV / build.LIBRARY
+    code.write_text(SHARING)
+    run(recipe.COMPILER, "-O1", code, library, f"-Wl,-rpath,{library.parent}", "-pthread", "-o", program)
+    run(program, OPENBLAS_NUM_THREADS=str(threads))
