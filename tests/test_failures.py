@@ -104,6 +104,7 @@ STACK = "\n*** Check failure stack trace: ***\n    @     0x7f google::LogMessage
         ),
         ("common.cpp:66] Cannot use GPU in CPU-only Caffe: check mode.", "make setup CUDA=1"),
         ("io.cpp:69] Check failed: proto.SerializeToOstream(&output) ", "make room"),
+        ("data_transformer.cpp:257] Check failed: channels == img_channels (3 vs. 1) ", "cannot be decoded"),
     ],
 )
 def test_caffes_fatal_line_comes_with_its_advice(said, advice):
