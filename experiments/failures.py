@@ -78,8 +78,8 @@ ADVICE = {
     "SerializeToOstream": "the disk may be full: make room",
     "No space left on device": "make room",
     "mdb_status == 0": "the LMDB cannot be read: its folder must be readable and the data whole; prepared again it is",
-    "channels == img_channels (3 vs. 1)": "a record of the LMDB is a JPEG that cannot be decoded, or a gray one: prepared"
-    " again all are whole and in color",
+    "channels == img_channels (3 vs. 1)": "a record is a JPEG that cannot be decoded, or a gray one: prepared again"
+    " all are whole and in color",
     "SIGKILL": "the kernel does so when memory runs out: fewer runs side by side, or a smaller batch",
     "SIGBUS": "a file that was being read was cut short, an LMDB perhaps: prepare the dataset again",
 }
