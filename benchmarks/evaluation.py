@@ -35,7 +35,7 @@ def _test_pass(name: str, param: caffe_pb2.NetParameter, rounds: int, scratch: P
     """A test pass of the net from its fillers: the time does not depend on the weights."""
     net, count, batches = _build(param, scratch)
     test_pass = TestPass(net, [label for _, label, _ in read_records(_store(param))])
-    net.forward()
+    test_pass.first_batch()
     ours, theirs = in_turns(
         rounds,
         lambda: seconds(test_pass.run),
