@@ -19,8 +19,7 @@ from experiments import gpus
 from paper import ROOT
 
 PHOTOS = ROOT / "data" / "demo-photos" / "ava"
-# What runs nets in this process comes last: a child's peak of memory is at least its parent's when it was started.
-PARTS = ("data_prep", "step", "driver", "report", "evaluation", "predict")
+PARTS = ("data_prep", "step", "driver", "evaluation", "predict", "report")
 
 
 def main() -> None:
@@ -39,12 +38,12 @@ def main() -> None:
             "data_prep": lambda: data_prep.rows(rounds),
             "step": lambda: [row for place in places for row in step.rows(rounds, copy, place)],
             "driver": lambda: driver.rows(rounds, copy),
-            "report": lambda: report.rows(rounds, ROOT / "data", folder / "report"),
             "evaluation": lambda: evaluation.rows(rounds, ROOT / "data", copy, _encoded(folder), folder),
             "predict": lambda: predict.rows(rounds, copy, PHOTOS / "images", folder),
+            "report": lambda: report.rows(rounds, ROOT / "data", folder / "report"),
         }
         print(f"{machine(gpu)}\n\n{markdown([])}", flush=True)
-        for name in sorted(arguments.only, key=PARTS.index):  # each row as soon as it is known
+        for name in arguments.only:  # each row as soon as it is known
             print(markdown(parts[name](), header=False), flush=True)
 
 

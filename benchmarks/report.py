@@ -4,8 +4,7 @@ The photos are the demo's, over and over; the predictions are drawn.
 """
 
 import csv
-import os
-import subprocess
+
 import sys
 from itertools import cycle, islice
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.child import call
 from benchmarks.stopwatch import seconds
 from benchmarks.table import Comparison, in_turns
 from data_prep import manifest, stores
@@ -27,6 +27,12 @@ DATASET, TABLE, SEEDS = "ava-large", "III", (1, 2, 3)
 AIM = 30  # seconds
 QUALITY = 30  # of the photos' JPEGs, so that the store stays under 200 MB
 CHECKPOINT = 1000
+# The peak of a process counts its parent's memory at its start, so the parent is a small one.
+PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 def rows(rounds: int, data: Path, scratch: Path) -> list[Comparison]:
@@ -58,11 +64,7 @@ def _call(command: str, table: str, scratch: Path, *options: str) -> float:
     """Run a command to its end; MiB that it took at most."""
     program = [sys.executable, str(ROOT / "run_experiments.py"), command, table, *options]
     places = ["--data", str(scratch / "data"), "--results", str(scratch / "results")]
-    process = subprocess.Popen([*program, *places], stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"{program}: exit status {os.waitstatus_to_exitcode(status)}")
-    return used.ru_maxrss / 1024
+    return float(call(ROOT, "-c", PEAK, *program, *places)) / 1024
 
 
 def _name(position: int) -> str:
