@@ -4,7 +4,6 @@ The photos are the demo's, over and over; the predictions are drawn.
 """
 
 import csv
-
 import sys
 from itertools import cycle, islice
 from pathlib import Path
