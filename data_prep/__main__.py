@@ -183,7 +183,7 @@ def _parser() -> Parser:
         command.add_argument(
             "--encoded",
             action="store_true",
-            help="store JPEGs: a fifth of the disk space, slower training",
+            help="store JPEGs: a fifth of the disk space; a run decodes them with all of its threads",
         )
         command.add_argument(
             "--allow-bad", type=count, default=0, metavar="N",
