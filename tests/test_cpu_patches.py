@@ -45,6 +45,8 @@ def patched() -> None:
 @pytest.fixture(scope="module")
 def unpatched(patched, tmp_path_factory) -> Path:
     """A library with what the patches change, unchanged but for the patches that every build needs."""
+    if install.describe()["variant"] != "cpu":
+        pytest.skip("takes a Caffe for the CPU: what has code for GPUs cannot be compiled without CUDA")
     original = cache.folder() / source.ENTRY
     if not (original.is_dir() and shutil.which("protoc") and Path(recipe.COMPILER).exists()):
         pytest.skip("takes Caffe's source, which setup keeps in the cache, and its compiler")
